@@ -1,0 +1,177 @@
+"""The plain data that flows between the floors. Holds no behaviour beyond checks; imports neither numpy nor torch at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ddvideo.config import Settings
+from ddvideo.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray: TypeAlias = NDArray[np.float32]
+    ByteArray: TypeAlias = NDArray[np.uint8]
+    AnyArray: TypeAlias = NDArray[Any]
+
+__all__ = [
+    "Chunk",
+    "ChunkJob",
+    "ChunkRecord",
+    "InputInfo",
+    "InputKind",
+    "Job",
+    "PriorJob",
+    "PriorRecord",
+    "Progress",
+    "ProgressEvent",
+    "Shot",
+    "Stage",
+]
+
+InputKind = Literal["video", "image", "frames"]
+Stage = Literal["probe", "plan", "prior", "chunk", "merge", "done"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputInfo:
+    """What the reader sees in an input.
+
+    ``width`` and ``height`` are those of the coded frames, before ``rotation_degrees`` (counter-clockwise) is applied
+    by a player. ``fps`` is the average rate; ``is_vfr`` tells that frame durations differ.
+    """
+
+    path: Path
+    kind: InputKind
+    width: int
+    height: int
+    frames: int
+    fps: Fraction
+    duration_seconds: float
+    codec: str
+    pix_fmt: str
+    bit_depth: int = 8
+    audio: tuple[str, ...] = ()
+    rotation_degrees: int = 0
+    sample_aspect_ratio: Fraction = Fraction(1)
+    colour_space: str = "unspecified"
+    colour_range: str = "unspecified"
+    is_vfr: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, order=True)
+class Shot:
+    """Frames ``start`` (included) to ``stop`` (excluded) between two cuts, counted from the input's first frame."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise UsageError(f"a shot needs 0 <= start < stop, not {self.start}:{self.stop}")
+
+    @property
+    def frames(self) -> int:
+        """How many frames the shot has."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, order=True)
+class Chunk:
+    """A run of frames of one shot that is fitted at once; neighbours in a shot share frames (the overlap)."""
+
+    index: int
+    shot: int
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise UsageError(f"a chunk needs 0 <= start < stop, not {self.start}:{self.stop}")
+
+    @property
+    def frames(self) -> int:
+        """How many frames the chunk has, overlaps included."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkRecord:
+    """What is known of one fitted chunk: the fields of ``report.json`` and the files its layers lie in.
+
+    ``files`` maps a layer's name to the file name inside the work folder, ``sha256`` to that file's content hash.
+    """
+
+    chunk: Chunk
+    steps: int
+    seconds: float
+    loss: float
+    attempts: int
+    files: Mapping[str, str]
+    sha256: Mapping[str, str]
+    timings_seconds: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgressEvent:
+    """One step forward, for a progress bar: ``done`` of ``total`` units of a stage (frames or steps)."""
+
+    stage: Stage
+    message: str = ""
+    shot: int | None = None
+    chunk: int | None = None
+    done: int = 0
+    total: int = 0
+    loss: float | None = None
+
+
+Progress: TypeAlias = Callable[[ProgressEvent], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorJob:
+    """Fit what is global to one shot. Plain data only, so that any process of any machine that sees the paths can run it."""
+
+    id: str
+    source: Path
+    shot: Shot
+    shot_index: int
+    settings: Settings
+    folder: Path
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkJob:
+    """Fit one chunk from its shot's prior and write its layers into ``folder``."""
+
+    id: str
+    source: Path
+    shot: Shot
+    chunk: Chunk
+    settings: Settings
+    folder: Path
+    after: tuple[str, ...] = ()
+
+
+Job: TypeAlias = PriorJob | ChunkJob
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorRecord:
+    """What is known of one shot's fitted prior."""
+
+    shot_index: int
+    file: str
+    sha256: str
+    steps: int
+    seconds: float
+    timings_seconds: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
