@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -122,10 +123,10 @@ def _layer(layer: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _labelled(key: str, value: object) -> tuple[str, object]:
-    """``("recomposition_psnr_db", 47.123)`` as ``("recomposition psnr", "47.1 dB")``."""
+    """``("recomposition_psnr_db", 47.123)`` as ``("recomposition PSNR", "47.1 dB")``."""
     words = key.split("_")
     unit = UNITS.get(words[-1]) if len(words) > 1 else None
-    label = " ".join(words[:-1] if unit else words)
+    label = " ".join("PSNR" if word == "psnr" else word for word in (words[:-1] if unit else words))
     if isinstance(value, list | tuple):
         return label, ", ".join(map(str, value))
     shown = _number(value) if isinstance(value, float) else value
@@ -133,9 +134,9 @@ def _labelled(key: str, value: object) -> tuple[str, object]:
 
 
 def _number(value: object) -> str:
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         return f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}".rstrip("0").rstrip(".")
-    return "not known" if value is None else str(value)
+    return str(value) if isinstance(value, int | str) else "not known"
 
 
 def _timings(timings: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Recipes, shipped inside the package as ``ddvideo._pipelines``: data only."""
