@@ -1,0 +1,57 @@
+"""What makes two runs the same: the input's content, the settings, the frames asked for, and the version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ddvideo import __version__
+from ddvideo.config import Settings
+from ddvideo.errors import InputError
+from ddvideo.store.records import file_sha256
+
+__all__ = ["STORE_VERSION", "input_sha256", "run_identity"]
+
+STORE_VERSION = 1
+"""Raised when the files in the work folder, or what a chunk holds, change their meaning."""
+
+
+def input_sha256(path: Path) -> str:
+    """Content hash of a file, or of the names and contents of all files of a folder of frames.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            return file_sha256(path)
+        total = hashlib.sha256()
+        for file in sorted(path.iterdir()):
+            if file.is_file() and not file.name.startswith("."):
+                total.update(f"{file_sha256(file)}  ".encode() + file.name.encode(errors="surrogateescape") + b"\n")
+        return total.hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def run_identity(
+    *, sha256: str, settings: Settings, frames: tuple[int, int], layers: Sequence[tuple[str, int]], dtype: str
+) -> str:
+    """A hash that is equal only for runs whose chunks can stand in for each other.
+
+    The number of threads is left out: it moves results in the eighth digit, and a machine that lends another core
+    should not cost hours of finished chunks. How the results are encoded does not touch the chunks either.
+    """
+    facts: dict[str, Any] = {
+        "ddvideo": __version__,
+        "store": STORE_VERSION,
+        "input": sha256,
+        "frames": frames,
+        "settings": settings.as_dict() | {"threads": None},
+        "layers": list(layers),
+        "dtype": dtype,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
