@@ -1,0 +1,131 @@
+"""The options that every decomposing command shares, and their values checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ddvideo.config import FORMATS, PRESETS, OutputFormat, Preset
+from ddvideo.errors import UsageError
+
+__all__ = ["FrameRange", "RunOptions", "decomposing"]
+
+RUNNERS = ("auto", "inprocess")
+_FRAMES = re.compile(r"(\d{0,12}):(\d{0,12})", re.ASCII)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+FrameRange = tuple[int, int | None]
+"""First frame, and the first frame not taken (None: to the end)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What the user asked for, beside the inputs; one field an option."""
+
+    out: Path
+    preset: Preset
+    device: str
+    workers: int
+    runner: str
+    format: OutputFormat
+    frames: FrameRange | None
+    seed: int
+    fresh: bool
+    keep_work: bool
+    dry_run: bool
+    quiet: bool
+    verbose: int
+    as_json: bool
+
+
+def _frames(ctx: click.Context, param: click.Parameter, value: str | None) -> FrameRange | None:
+    """``A:B``, half-open, either end may be left out."""
+    if value is None:
+        return None
+    found = _FRAMES.fullmatch(value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not a range of frames; write A:B (such as 0:48, 100: or :48)")
+    start, stop = int(found[1] or 0), int(found[2]) if found[2] else None
+    if stop is not None and stop <= start:
+        raise click.BadParameter(f"{value!r} holds no frame; the second number must be larger than the first")
+    return start, stop
+
+
+def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """A device's name; whether it is there is asked later, as that needs torch."""
+    from ddvideo.hardware import check_device_name
+
+    try:
+        return check_device_name(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+_OPTIONS = (
+    click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    click.option(
+        "-o",
+        "--out",
+        metavar="DIR",
+        default="ddvideo-out",
+        show_default=True,
+        type=click.Path(path_type=Path),
+        help="Results go to DIR/<input stem>/.",
+    ),
+    click.option(
+        "--preset", type=click.Choice(PRESETS), default="balanced", show_default=True, help="Trade time for quality."
+    ),
+    click.option(
+        "--device",
+        metavar="DEVICE",
+        callback=_device,
+        default="auto",
+        show_default=True,
+        help="auto, cpu, cuda, cuda:N or mps.",
+    ),
+    click.option(
+        "--format",
+        type=click.Choice(FORMATS),
+        default="auto",
+        show_default=True,
+        help="How layers are written; auto: mp4 for video, png for images and folders.",
+    ),
+    click.option(
+        "--frames",
+        metavar="A:B",
+        callback=_frames,
+        help="Part of the input: from frame A, counted from 0, to before B.",
+    ),
+    click.option(
+        "--seed",
+        metavar="N",
+        type=click.IntRange(0, 2**31 - 1),
+        default=0,
+        show_default=True,
+        help="Start of the random numbers.",
+    ),
+    click.option(
+        "--workers", metavar="N", type=click.IntRange(1), default=1, show_default=True, help="Chunks fitted at once."
+    ),
+    click.option(
+        "--runner", type=click.Choice(RUNNERS), default="auto", show_default=True, help="What carries out the chunks."
+    ),
+    click.option("--fresh", is_flag=True, help="Forget an earlier unfinished run (the default goes on with it)."),
+    click.option("--keep-work", is_flag=True, help="Keep the chunk files."),
+    click.option("--dry-run", is_flag=True, help="Only plan: shots, chunks, estimated time, memory and disk."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("-v", "--verbose", count=True, help="Log more; twice for everything."),
+    click.option("--json", "as_json", is_flag=True, help="Print the report, and only it, on standard output."),
+)
+
+
+def decomposing(command: _Command) -> _Command:
+    """Give a command the argument INPUT... and the options of ``RunOptions``; it is called with their names."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

@@ -1,0 +1,152 @@
+"""What every decomposing command does: call the pipeline, show progress, and tell what came of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ddvideo.cli.console import emit, say, say_error, table
+from ddvideo.cli.options import RunOptions
+from ddvideo.cli.progress import make_reporter
+from ddvideo.errors import DDVideoError
+from ddvideo.text import duration, printable, size_mib
+
+if TYPE_CHECKING:
+    from ddvideo.pipeline import Result
+
+__all__ = ["run_task"]
+
+LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+def run_task(task: str, inputs: Sequence[Path], options: RunOptions) -> int:
+    """Decompose the inputs, tell what came of it, and return the exit code: 1 when some of several failed.
+
+    Raises:
+        DDVideoError: the only input failed, or nothing could be begun.
+    """
+    from ddvideo.pipeline import decompose
+
+    if options.workers > 1 and not options.quiet:
+        say_error(f"--workers {options.workers}: this version fits one chunk at a time", label="warning")
+    with _logging(options), make_reporter(quiet=options.quiet) as progress:
+        try:
+            results = decompose(
+                list(inputs),
+                task=task,
+                out=options.out,
+                preset=options.preset,
+                device=options.device,
+                seed=options.seed,
+                format=options.format,
+                frames=options.frames,
+                fresh=options.fresh,
+                keep_work=options.keep_work,
+                dry_run=options.dry_run,
+                runner=options.runner,
+                workers=options.workers,
+                progress=progress,
+            )
+        except (KeyboardInterrupt, SystemExit):
+            progress.close()
+            say("ddvideo: what is done is kept; the same command goes on from there")
+            raise
+    _print_results(results, options)
+    failed = [result for result in results if result.error is not None]
+    for result in failed:
+        say_error(str(result.error))
+    if failed:
+        whole = len(results) - len(failed)
+        say_error(
+            f"{len(failed)} of {len(results)} inputs failed; the other {whole} are whole"
+            if whole
+            else f"all {len(results)} inputs failed"
+        )
+    return DDVideoError.exit_code if failed else 0
+
+
+def _print_results(results: Sequence[Result], options: RunOptions) -> None:
+    if options.as_json:
+        from ddvideo.report.data import report_text
+
+        plain = [_plain(result) for result in results]
+        emit(report_text(plain[0] if len(plain) == 1 else plain))
+    for result in results:
+        if result.error is not None:
+            continue
+        if result.plan is not None and not result.report:
+            if not options.as_json:
+                emit(_plan_text(result))
+        elif not options.quiet:
+            say(_summary(result))
+            for warning in result.report.get("warnings", ()):
+                say_error(warning, label="warning")
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    """A result for ``--json``: its report; the plan after a dry run; the error after a failure among several."""
+    if result.error is not None:
+        told = {"message": str(result.error), "exit_code": result.error.exit_code}
+        return {"input": {"path": str(result.input)}, "error": told}
+    if result.report:
+        return dict(result.report)
+    plan = result.plan.as_dict() if result.plan is not None else {}
+    return {"input": {"path": str(result.input)}, "out": str(result.folder), "plan": plan}
+
+
+def _summary(result: Result) -> str:
+    report = result.report
+    total = report.get("timings_seconds", {}).get("total")
+    psnr = report.get("quality", {}).get("recomposition_psnr_db")
+    parts = []
+    if total is not None:
+        parts.append(f"{duration(total)} ({duration(report.get('seconds_per_frame') or 0.0)} a frame)")
+    if psnr is not None:
+        parts.append(f"recomposition {psnr:.1f} dB")
+    head = f"{printable(result.input)}: done{' in ' if total is not None else ' '}{', '.join(parts)}"
+    rows: list[tuple[object, object]] = [(name, layer.path) for name, layer in result.layers.items()]
+    rows.append(("report", result.folder / "report.html"))
+    return f"{head.rstrip()}\n{table(rows, indent='  ')}"
+
+
+def _plan_text(result: Result) -> str:
+    plan = result.plan
+    if plan is None:
+        return ""
+    lengths = [chunk.frames for chunk in plan.chunks]
+    spread = f"{min(lengths)} to {max(lengths)}" if min(lengths) != max(lengths) else str(lengths[0])
+    rows: list[tuple[object, object]] = [
+        ("frames", f"{plan.frames} ({plan.start}:{plan.stop})"),
+        ("shots", len(plan.shots)),
+        ("chunks", f"{len(plan.chunks)} of {spread} frames"),
+        ("time", "about " + duration(plan.estimated_seconds) if plan.estimated_seconds else "not known"),
+        ("memory", "about " + size_mib(plan.estimated_memory_mib) if plan.estimated_memory_mib else "not known"),
+        ("disk", f"{size_mib(plan.work_mib)} while at work, about {size_mib(plan.results_mib)} for the results"),
+        ("results", f"{result.folder}/"),
+    ]
+    return f"{printable(result.input)}: plan only, nothing was written\n{table(rows, indent='  ')}"
+
+
+class _Handler(logging.Handler):
+    """Log records as lines on standard error, safe for a terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say_error(self.format(record), label=record.levelname.lower())
+
+
+@contextmanager
+def _logging(options: RunOptions) -> Iterator[None]:
+    logger, handler = logging.getLogger("ddvideo"), _Handler()
+    before = logger.level, logger.propagate
+    logger.setLevel(logging.ERROR if options.quiet else LEVELS[min(options.verbose, 2)])
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
