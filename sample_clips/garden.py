@@ -25,7 +25,7 @@ class Garden(Scene):
         rng = np.random.default_rng(seed)
         h, w = height + 140, width + 180
         # A little softer than the pixels, as a lens is: finer colour would not survive 4:2:0.
-        self.ground = cv2.GaussianBlur(meadow(rng, SUPERSAMPLE * h, SUPERSAMPLE * w), (0, 0), 0.7 * SUPERSAMPLE)
+        self.ground = cv2.GaussianBlur(meadow(rng, SUPERSAMPLE * h, SUPERSAMPLE * w), (0, 0), 0.55 * SUPERSAMPLE)
         self.camera = Camera(
             width=width,
             height=height,

@@ -33,7 +33,13 @@ class Pond(Scene):
         centre = ((width + 280) / 2, (height + 200) / 2)
         if endless:
             self.camera = Camera(
-                width=width, height=height, start=centre, sway_px=(90, 45), period_frames=190, turn_degrees=4, zoom=0.08
+                width=width,
+                height=height,
+                start=centre,
+                sway_px=(0.28 * width, 0.14 * width),
+                period_frames=190,
+                turn_degrees=4,
+                zoom=0.08,
             )
         else:
             start = (centre[0] - 0.9 * frames, centre[1] + 8)
@@ -55,7 +61,10 @@ class Pond(Scene):
             if self.endless:
                 a = 2 * np.pi * t / 190
                 return np.array(
-                    [self._middle[0] + 145 * np.sin(a + 0.35), self._middle[1] + 75 * np.sin(0.73 * a + 1.3)]
+                    [
+                        self._middle[0] + 0.45 * self.width * np.sin(a + 0.35),
+                        self._middle[1] + 0.23 * self.width * np.sin(0.73 * a + 1.3),
+                    ]
                 )
             x = self._middle[0] + 3.0 * (t - 0.5 * self.frames)
             return np.array([x, self._middle[1] + 15 * np.sin(2 * np.pi * t / 64 - 0.4)])
@@ -94,7 +103,7 @@ class Pond(Scene):
         alpha = alpha[..., None]
         covered = down(alpha)[..., None]
         seen = down(rgb * alpha)
-        foreground = np.where(covered > 1e-4, seen / np.maximum(covered, 1e-4), down(rgb))
+        foreground = seen / np.maximum(covered, 1e-4)
         return {"foreground": np.clip(foreground, 0, 1), "background": down(bed), "alpha": covered}
 
     def compose(self, layers: Layers) -> Array:

@@ -42,9 +42,9 @@ def scene(name: str) -> Scene:
     return _SCENES[name]()
 
 
-def long_scene(frames: int = 240, *, width: int = 320, height: int = 180) -> Pond:
+def long_scene(frames: int = 240, *, width: int = 320, height: int = 180, seed: int = 2) -> Pond:
     """A pond in which the fish and the camera go round, for clips of any length."""
-    return Pond("long", seed=2, frames=frames, width=width, height=height, endless=True)
+    return Pond("long", seed=seed, frames=frames, width=width, height=height, endless=True)
 
 
 def pts_seconds(name: str, frames: int) -> list[Fraction]:
