@@ -1,0 +1,206 @@
+"""The merged stream written out: a file a layer, the preview and the report's thumbnails.
+
+Everything is built inside the work folder and moved to its name when all of it is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ddvideo.arrays import FloatArray
+from ddvideo.errors import UsageError
+from ddvideo.merge import MergedFrame
+from ddvideo.pipeline.plan import Plan
+from ddvideo.report import PreviewComposer, Thumbnails
+from ddvideo.store.atomic import output_errors, sync_folder
+from ddvideo.types import InputInfo, Progress, ProgressEvent
+
+if TYPE_CHECKING:
+    from ddvideo.media import Sink
+    from ddvideo.tasks.task import Task
+
+__all__ = ["Written", "file_name", "resolve_format", "write_outputs"]
+
+MATTED = ("foreground", "alpha")
+"""In png, the first of these layers carries the second as its fourth channel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenLayer:
+    """A layer's file as it will be found."""
+
+    name: str
+    path: Path
+    channels: int
+    codec: str
+    pix_fmt: str
+
+
+@dataclass(kw_only=True)
+class Written:
+    """What was written, and what it took."""
+
+    layers: list[WrittenLayer] = field(default_factory=list)
+    thumbnails: Thumbnails | None = None
+    encode_seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+
+def resolve_format(format: str, info: InputInfo) -> str:
+    """``auto`` as mp4 for video and png for images and folders.
+
+    Raises:
+        UsageError: a single image as mp4.
+    """
+    if format == "auto":
+        return "mp4" if info.kind == "video" else "png"
+    if format == "mp4" and info.kind == "image":
+        raise UsageError(f"{info.path} is a single image: its layers are written as png (leave --format out)")
+    return format
+
+
+def write_outputs(
+    frames: Iterable[MergedFrame], plan: Plan, task: Task, format: str, root: Path, work: Path, progress: Progress
+) -> Written:
+    """Encode the stream and put the results under their names in ``root``.
+
+    Args:
+        frames: the merged stream.
+        plan: the input and which of its frames come.
+        task: which layers there are, and which is the main one.
+        format: ``"mp4"`` or ``"png"``.
+        root: the result folder.
+        work: its work folder, on the same file system.
+        progress: told of every frame.
+
+    Raises:
+        OutputError: the disk is full, or the like; nothing new shows in ``root`` then.
+    """
+    building, replaced = work / "out", work / "old"
+    written = Written()
+    with output_errors(building):
+        for folder in (building, replaced):
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir()
+    names = [layer.name for layer in task.layers if layer.spatial]
+    composer = PreviewComposer(plan.info, names)
+    written.thumbnails = Thumbnails(plan.info, names, start=plan.start, stop=plan.stop)
+    targets: list[Path] = []
+    with ExitStack() as stack:
+        with _timed(written):
+            sinks = _open_sinks(stack, plan, task, format, building, composer)
+        first_pts: Fraction | None = None
+        for done, merged in enumerate(frames, start=1):
+            with _timed(written):
+                if first_pts is None:
+                    # A part of the input begins at nought; the whole keeps its very timestamps.
+                    first_pts = merged.pts_seconds if plan.start else Fraction(0)
+                when = (merged.pts_seconds - first_pts, merged.duration_seconds)
+                for name, sink in sinks.items():
+                    picture = (
+                        composer.compose(merged.rgb, merged.layers)
+                        if name == "preview"
+                        else _picture(name, merged.layers, format)
+                    )
+                    sink.write(picture, *when)
+                written.thumbnails.offer(merged.index, merged.rgb, merged.layers)
+            progress(ProgressEvent(stage="merge", done=done, total=plan.frames))
+        with _timed(written):
+            stack.close()
+    channels = {layer.name: layer.channels for layer in task.layers}
+    for name, sink in sinks.items():
+        target = root / file_name(name, plan.info, format)
+        targets.append(target)
+        written.warnings.extend(sink.warnings)
+        if name != "preview":
+            written.layers.append(
+                WrittenLayer(name=name, path=target, channels=channels[name], codec=sink.codec, pix_fmt=sink.pix_fmt)
+            )
+    if plan.info.audio and plan.frames < plan.info.frames:
+        written.warnings.append("the audio is left out, for only a part of the input was asked for")
+    _move_into_place(targets, building, replaced)
+    return written
+
+
+def _open_sinks(
+    stack: ExitStack, plan: Plan, task: Task, format: str, building: Path, composer: PreviewComposer
+) -> dict[str, Sink]:
+    from ddvideo.media import open_sink
+
+    info = plan.info
+    whole = plan.frames == info.frames
+    has_audio = bool(info.audio) and whole and format == "mp4"
+    sinks: dict[str, Sink] = {}
+    for layer in task.layers:
+        if layer.spatial:
+            sinks[layer.name] = stack.enter_context(
+                open_sink(
+                    building / file_name(layer.name, info, format),
+                    like=info,
+                    kind="alpha" if layer.channels == 1 else "colour",
+                    format=format,
+                    source=info.path,
+                    audio=has_audio and layer.name == task.main,
+                )
+            )
+    sinks["preview"] = stack.enter_context(
+        open_sink(
+            building / file_name("preview", info, format),
+            like=composer.info,
+            kind="colour",
+            format="png" if info.kind == "image" else "mp4",
+            source=info.path,
+            audio=bool(info.audio) and whole,
+        )
+    )
+    return sinks
+
+
+def file_name(name: str, info: InputInfo, format: str) -> str:
+    """Name of a layer (or the preview) in the result folder: a file, or a folder of pictures."""
+    if info.kind == "image":
+        return f"{name}.png"
+    if name == "preview" or format == "mp4":
+        return f"{name}.mp4"
+    return name
+
+
+def _picture(name: str, layers: dict[str, FloatArray], format: str) -> FloatArray:
+    colour, matte = MATTED
+    if name == colour and format == "png" and matte in layers:
+        return np.concatenate([layers[colour], layers[matte]], axis=2)
+    return layers[name]
+
+
+def _move_into_place(targets: Sequence[Path], building: Path, replaced: Path) -> None:
+    """Rename all results to their names; a folder that is in the way of a new one goes with the work folder."""
+    for target in targets:
+        new = building / target.name
+        with output_errors(target):
+            if new.is_dir() and target.is_dir() and not target.is_symlink():
+                target.rename(replaced / target.name)
+            os.replace(new, target)  # noqa: PTH105
+    with output_errors(building):
+        sync_folder(building.parent.parent)
+        shutil.rmtree(replaced)
+        building.rmdir()
+
+
+@contextmanager
+def _timed(written: Written) -> Iterator[None]:
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        written.encode_seconds += time.perf_counter() - begun

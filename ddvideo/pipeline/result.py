@@ -1,0 +1,58 @@
+"""What a decomposition gives back: the layers' files, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ddvideo.arrays import FloatArray
+from ddvideo.errors import DDVideoError
+from ddvideo.pipeline.plan import Plan
+
+__all__ = ["LayerResult", "Result"]
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """One layer as it was written."""
+
+    name: str
+    path: Path
+    channels: int
+
+    def frames(self) -> Iterator[FloatArray]:
+        """Read the layer back, frame by frame: float32 in [0, 1].
+
+        Yields:
+            ``(H, W)`` for a layer of one channel (alpha), ``(H, W, 3)`` for a colour layer.
+
+        Raises:
+            InputError: the file is gone or cannot be read.
+        """
+        from ddvideo.media import open_source, read_layer
+        from ddvideo.merge import to_float
+
+        if self.channels == 1:
+            yield from read_layer(self.path)
+            return
+        with open_source(self.path) as source:
+            for frame in source.frames():
+                yield to_float(frame.rgb)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One input's outcome.
+
+    ``layers`` and ``report`` are empty after a dry run, which has a ``plan``, and after a failure among several inputs,
+    which has an ``error``.
+    """
+
+    input: Path
+    folder: Path
+    layers: Mapping[str, LayerResult] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+    plan: Plan | None = None
+    error: DDVideoError | None = None
