@@ -1,4 +1,4 @@
-"""The plain data that flows between the floors. Holds no behaviour beyond checks; imports neither numpy nor torch at run time."""
+"""The plain data that flows between the floors. Holds no behaviour beyond checks; imports neither numpy nor torch."""
 
 from __future__ import annotations
 
@@ -6,18 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from ddvideo.config import Settings
 from ddvideo.errors import UsageError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    FloatArray: TypeAlias = NDArray[np.float32]
-    ByteArray: TypeAlias = NDArray[np.uint8]
-    AnyArray: TypeAlias = NDArray[Any]
 
 __all__ = [
     "Chunk",
@@ -61,7 +53,15 @@ class InputInfo:
     sample_aspect_ratio: Fraction = Fraction(1)
     colour_space: str = "unspecified"
     colour_range: str = "unspecified"
+    colour_primaries: str = "unspecified"
+    colour_transfer: str = "unspecified"
     is_vfr: bool = False
+    start_seconds: Fraction = Fraction(0)
+    """When the first frame is shown; frame timestamps count from the same zero."""
+    time_base: Fraction | None = None
+    """Unit of the container's timestamps in seconds; None where there is no container (images, frame folders)."""
+    display_matrix: tuple[int, ...] = ()
+    """The nine integers that tell a player how to turn and mirror the frames; empty where there are none."""
     warnings: tuple[str, ...] = ()
 
 

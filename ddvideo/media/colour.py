@@ -1,0 +1,208 @@
+"""One colour policy for reading and writing: which matrix and range, explicitly, and high-quality conversion.
+
+A stream that tells its matrix and range is believed. One that does not is read as players do: BT.709 from 1280 px
+width or more than 576 lines on, BT.601 below; limited range. The matrix that was used to read is used, and tagged, when
+layers are written, so that a colour that goes in comes out. Layers are written in limited range, which every player
+understands, and which swscale writes without bias (into full range it is off by up to one level: measured).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from av import VideoFormat, VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from ddvideo.arrays import AnyArray
+from ddvideo.types import InputInfo
+
+__all__ = [
+    "FULL_RANGE",
+    "LIMITED_RANGE",
+    "PRIMARIES",
+    "SPACES",
+    "TRANSFERS",
+    "Colour",
+    "RgbReader",
+    "RgbWriter",
+    "bit_depth",
+    "name_of",
+]
+
+LIMITED_RANGE: Final = 1
+FULL_RANGE: Final = 2
+_QUALITY: Final = (
+    Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
+)
+
+# ISO/IEC 23091-2 code points, which are also FFmpeg's.
+SPACES: Final = {
+    "gbr": 0,
+    "bt709": 1,
+    "unspecified": 2,
+    "fcc": 4,
+    "bt470bg": 5,
+    "smpte170m": 6,
+    "smpte240m": 7,
+    "ycgco": 8,
+    "bt2020nc": 9,
+    "bt2020c": 10,
+    "ictcp": 14,
+}
+PRIMARIES: Final = {
+    "bt709": 1,
+    "unspecified": 2,
+    "bt470m": 4,
+    "bt470bg": 5,
+    "smpte170m": 6,
+    "smpte240m": 7,
+    "film": 8,
+    "bt2020": 9,
+    "smpte428": 10,
+    "smpte431": 11,
+    "smpte432": 12,
+    "ebu3213": 22,
+}
+TRANSFERS: Final = {
+    "bt709": 1,
+    "unspecified": 2,
+    "bt470m": 4,
+    "bt470bg": 5,
+    "smpte170m": 6,
+    "smpte240m": 7,
+    "linear": 8,
+    "iec61966-2-1": 13,
+    "bt2020-10": 14,
+    "bt2020-12": 15,
+    "smpte2084": 16,
+    "arib-std-b67": 18,
+}
+# Code point of the matrix -> swscale's number for it.
+_SWS_MATRIX: Final = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+_SPACE_OF_PRIMARIES: Final = {"bt709": "bt709", "bt470bg": "bt470bg", "smpte170m": "smpte170m", "bt2020": "bt2020nc"}
+_YUV_GRAY_CODECS: Final = ("h264", "hevc", "vp9", "libdav1d", "av1", "mpeg2video", "mpeg4")
+
+
+def name_of(code: int, table: dict[str, int]) -> str:
+    """The name of a code point; ``unspecified`` where the table has none."""
+    return next((name for name, value in table.items() if value == code), "unspecified")
+
+
+def bit_depth(pix_fmt: str) -> int:
+    """Bits of the deepest component of a pixel format."""
+    return max(component.bits for component in VideoFormat(pix_fmt).components)
+
+
+@dataclass(frozen=True)
+class Colour:
+    """How YUV numbers mean colours: matrix (code point), full or limited range; primaries and transfer pass through."""
+
+    space: int
+    full_range: bool
+    primaries: int = 2
+    transfer: int = 2
+
+    @classmethod
+    def of(cls, info: InputInfo) -> Colour:
+        """The colour description that ``info``'s frames are read with, and its layers are written with."""
+        space = info.colour_space
+        if SPACES.get(space) not in _SWS_MATRIX:
+            by_size = "bt709" if info.width >= 1280 or info.height > 576 else "smpte170m"
+            space = _SPACE_OF_PRIMARIES.get(info.colour_primaries, by_size)
+        return cls(
+            space=SPACES[space],
+            full_range=info.colour_range == "full",
+            primaries=PRIMARIES.get(info.colour_primaries, 2),
+            transfer=TRANSFERS.get(info.colour_transfer, 2),
+        )
+
+    @property
+    def range_code(self) -> int:
+        """1 for limited, 2 for full range."""
+        return FULL_RANGE if self.full_range else LIMITED_RANGE
+
+    @property
+    def matrix(self) -> int:
+        """The matrix by swscale's numbers."""
+        return _SWS_MATRIX[self.space]
+
+
+class RgbReader:
+    """Turns decoded frames of one input into ``(H, W, 3)`` RGB, uint8 or full-range uint16, of the input's size."""
+
+    def __init__(self, info: InputInfo) -> None:
+        self._size = (info.width, info.height)
+        self._colour = Colour.of(info)
+        self._format = "rgb24" if info.bit_depth <= 8 else "rgb48le"
+        self._codec = info.codec
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> AnyArray:
+        """Convert one frame; the array is the caller's own."""
+        rgb = self._reformatter.reformat(
+            frame,
+            width=self._size[0],
+            height=self._size[1],
+            format=self._format,
+            src_colorspace=self._colour.matrix,
+            dst_colorspace=self._colour.matrix,
+            src_color_range=self._range(frame),
+            dst_color_range=FULL_RANGE,
+            interpolation=_QUALITY,
+            threads=1,
+        )
+        pixels = rgb.to_ndarray()
+        if pixels.dtype == np.uint8 or _is_rgb(frame.format):
+            return np.array(pixels)
+        return scale_uint16(pixels, 65535 / self._white(frame))
+
+    def _white(self, frame: VideoFrame) -> int:
+        """The uint16 value that swscale gives white: it shifts deep samples to 16 bits and does not stretch them."""
+        if self._range(frame) == LIMITED_RANGE:
+            return 255 << 8
+        bits = bit_depth(frame.format.name)
+        return ((1 << bits) - 1) << (16 - bits)
+
+    def _range(self, frame: VideoFrame) -> int:
+        image_gray = frame.format.name.startswith("gray") and self._codec not in _YUV_GRAY_CODECS
+        if _is_rgb(frame.format) or (image_gray and frame.color_range == 0):
+            return FULL_RANGE
+        return self._colour.range_code
+
+
+class RgbWriter:
+    """Turns ``(H, W, 3)`` RGB arrays (uint8 or uint16) into limited-range frames of a pixel format."""
+
+    def __init__(self, colour: Colour, pix_fmt: str) -> None:
+        self._colour = colour
+        self._pix_fmt = pix_fmt
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, rgb: AnyArray) -> VideoFrame:
+        """Convert one frame."""
+        name = "rgb24"
+        if rgb.dtype == np.uint16:
+            name, rgb = "rgb48le", scale_uint16(rgb, (255 << 8) / 65535)
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format=name)
+        return self._reformatter.reformat(
+            frame,
+            format=self._pix_fmt,
+            src_colorspace=self._colour.matrix,
+            dst_colorspace=self._colour.matrix,
+            src_color_range=FULL_RANGE,
+            dst_color_range=LIMITED_RANGE,
+            interpolation=_QUALITY,
+            threads=1,
+        )
+
+
+def scale_uint16(array: AnyArray, factor: float) -> AnyArray:
+    """``array`` times ``factor``, rounded and held in 0..65535."""
+    scaled = np.rint(array.astype(np.float32) * np.float32(factor))
+    return np.asarray(np.minimum(scaled, 65535), dtype=np.uint16)
+
+
+def _is_rgb(pixel_format: Any) -> bool:
+    return bool(pixel_format.is_rgb or pixel_format.has_palette)

@@ -1,0 +1,85 @@
+"""Opening containers: the one place where FFmpeg's errors on reading become one clear line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from ddvideo.errors import InputError
+from ddvideo.media.limits import MAX_PIXELS, check_size
+
+__all__ = ["input_error", "open_input", "origin_seconds", "video_stream"]
+
+_DEFAULT_BONUS = 5_000_000
+_MAX_THREADS = 4
+# Broadcast formats count from whatever the clock of the sender was; all others from their own zero.
+_ARBITRARY_ORIGIN = frozenset({"mpegts", "mpeg", "rtp", "rtsp"})
+
+
+def input_error(error: OSError | av.FFmpegError, path: Path) -> InputError:
+    """The clear line for what FFmpeg or the system said on reading ``path``."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: there is no such file; check the name")
+    if isinstance(error, PermissionError):
+        return InputError(f"{path}: no permission to read it; check its mode and owner")
+    if isinstance(error, (av.error.InvalidDataError, av.error.EOFError)):
+        return InputError(f"{path}: not a video or image that can be read, or damaged; try to play it")
+    return InputError(f"{path}: cannot be read ({error.strerror or type(error).__name__})")
+
+
+@contextmanager
+def open_input(path: Path) -> Iterator[InputContainer]:
+    """Open ``path`` for reading; closed on leaving.
+
+    Raises:
+        InputError: the file is missing, empty, not readable, or no video.
+    """
+    limits = {"max_pixels": str(MAX_PIXELS)}
+    try:
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{path}: the file is empty; was it copied or downloaded whole?")
+        # "file:" keeps a name like "concat:..." or "http://..." from being taken for a protocol.
+        container = av.open(f"file:{os.fspath(path)}", "r", container_options={"protocol_whitelist": "file"})
+    except (OSError, av.FFmpegError) as error:
+        raise input_error(error, path) from error
+    with container:
+        for stream in container.streams.video:
+            stream.codec_context.options = limits
+        yield container
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The stream that is read: not a cover picture; then the default one; then the largest (FFmpeg's own rule).
+
+    Raises:
+        InputError: there is no video stream, or one of an absurd size or an unknown codec.
+    """
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        what = "only sound" if container.streams.audio else "no video"
+        raise InputError(f"{path}: it holds {what}; give a file with a video stream")
+
+    def score(stream: VideoStream) -> int:
+        bonus = _DEFAULT_BONUS if stream.disposition & Disposition.default else 0
+        return stream.codec_context.width * stream.codec_context.height + bonus
+
+    best = max(streams, key=score)
+    check_size(best.codec_context.width, best.codec_context.height, path)
+    best.thread_type = "AUTO"
+    best.codec_context.thread_count = min(_MAX_THREADS, os.cpu_count() or 1)
+    return best
+
+
+def origin_seconds(container: InputContainer) -> Fraction:
+    """What is subtracted from every timestamp of a container, so that time starts near zero."""
+    if _ARBITRARY_ORIGIN & set(container.format.name.split(",")) and container.start_time:
+        return Fraction(container.start_time, av.time_base)
+    return Fraction(0)

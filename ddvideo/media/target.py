@@ -1,0 +1,44 @@
+"""The file under the muxer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["Target"]
+
+
+class Target:
+    """A file that FFmpeg writes through: remembers the system's error, which FFmpeg would tell only as a number."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write through; the first error is kept."""
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move the writing position."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The writing position."""
+        return self._file.tell()
+
+    def finish(self) -> None:
+        """Bring everything to the disk and close."""
+        if self.error is not None:
+            raise self.error
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def close(self) -> None:
+        """Close without a promise."""
+        self._file.close()

@@ -1,0 +1,197 @@
+"""Writing MP4: H.264 layers with the input's times, turning, pixel aspect, matrix, and sound."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+from av import VideoFrame
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from ddvideo.arrays import AnyArray
+from ddvideo.errors import OutputError, UsageError
+from ddvideo.media import x264
+from ddvideo.media.audio import AudioCopy
+from ddvideo.media.colour import FULL_RANGE, LIMITED_RANGE, Colour, RgbWriter
+from ddvideo.media.files import output_error, part_of, publish_file, remove_part, writing
+from ddvideo.media.samples import check_frame, to_depth
+from ddvideo.media.target import Target
+from ddvideo.types import InputInfo
+
+__all__ = ["VideoSink"]
+
+
+class VideoSink:
+    """One layer as an MP4 file. A cut of the input (first frame later than the input's) starts at the input's start."""
+
+    codec = "h264"
+
+    def __init__(self, path: Path, *, like: InputInfo, alpha: bool, source: Path | None, quality: x264.Quality) -> None:
+        self.path = path
+        self.warnings: list[str] = []
+        self.pix_fmt = x264.pix_fmt_for(like, alpha=alpha)
+        self._like = like
+        self._alpha = alpha
+        self._quality = quality
+        self._deep = self.pix_fmt.endswith("10le")
+        self._to_yuv = RgbWriter(Colour.of(like), self.pix_fmt)
+        self._base = x264.time_base_for(like)
+        self._shift = Fraction(0)
+        self._last_pts: int | None = None
+        self._end_seconds: Fraction | None = None
+        self._durations: dict[int, int] = {}
+        self._part = part_of(path)
+        self._audio: AudioCopy | None = None
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove_part(self._part)
+        try:
+            self._open(source)
+        except BaseException:
+            self._discard()
+            raise
+
+    def _open(self, source: Path | None) -> None:
+        with writing(self.path):
+            self._target = Target(self._part)
+        with self._errors():
+            self._container: OutputContainer = av.open(self._target, "w", format="mp4")
+            self._stream = self._add_stream()
+            if source is not None:
+                try:
+                    self._audio = AudioCopy(source, self._container)
+                    self._container.start_encoding()
+                except (ValueError, av.FFmpegError) as error:
+                    if self._target.error is not None:
+                        raise
+                    self.warnings.append(
+                        f"{self.path.name}: the sound cannot be copied into MP4 and is left out ({error})"
+                    )
+                    self._discard()
+                    self._open(None)
+
+    def _add_stream(self) -> VideoStream:
+        like, colour = self._like, Colour.of(self._like)
+        options = x264.options_for(self.pix_fmt, alpha=self._alpha, quality=self._quality)
+        stream = self._container.add_stream("libx264", rate=like.fps, options=options)
+        codec = stream.codec_context
+        codec.width, codec.height, codec.pix_fmt = like.width, like.height, self.pix_fmt
+        codec.time_base = stream.time_base = self._base
+        codec.sample_aspect_ratio = like.sample_aspect_ratio
+        codec.color_range = FULL_RANGE if self._alpha else LIMITED_RANGE
+        codec.colorspace = colour.space
+        codec.color_primaries = colour.primaries
+        codec.color_trc = colour.transfer
+        if like.display_matrix:
+            stream.set_display_matrix(like.display_matrix)
+        elif like.rotation_degrees:
+            stream.set_display_rotation(like.rotation_degrees)
+        return stream
+
+    def write(
+        self, frame: AnyArray, pts_seconds: Fraction | None = None, duration_seconds: Fraction | None = None
+    ) -> None:
+        """Write the next frame, shown at ``pts_seconds`` for ``duration_seconds`` (default: at ``fps``).
+
+        Raises:
+            ShapeError: the frame is not of the input's size or this layer's channels.
+            UsageError: the time does not lie after the frame before.
+            OutputError: the disk does not take it.
+        """
+        frame = check_frame(frame, self._like.width, self._like.height, (1,) if self._alpha else (3,))
+        duration = duration_seconds if duration_seconds is not None else 1 / self._like.fps
+        shown = pts_seconds if pts_seconds is not None else self._end_seconds
+        if shown is None:
+            shown = self._like.start_seconds
+        if self._last_pts is None and shown > self._like.start_seconds:
+            self._shift = self._like.start_seconds - shown
+            if self._audio is not None:
+                self._audio.cut(shown, self._shift)
+        pts = round((shown + self._shift) / self._base)
+        if self._last_pts is not None and pts <= self._last_pts:
+            raise UsageError(f"{self.path}: a frame at {float(shown)} s does not come after the one before it")
+        self._last_pts, self._end_seconds = pts, shown + duration
+        picture = self._picture(frame)
+        picture.pts, picture.time_base = pts, self._base
+        self._durations[pts] = max(1, round(duration / self._base))
+        with self._errors():
+            self._mux(self._stream.encode(picture))
+
+    def _picture(self, frame: AnyArray) -> VideoFrame:
+        if self._alpha:
+            gray = VideoFrame.from_ndarray(np.ascontiguousarray(to_depth(frame, np.uint8)), format="gray")
+            gray.color_range = FULL_RANGE
+            return gray
+        return self._to_yuv(to_depth(frame, np.uint16 if self._deep else np.uint8))
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
+            if self._audio is not None:
+                self._audio.copy_until(packet.dts * packet.time_base - self._shift)
+            self._container.mux(packet)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            if self._last_pts is None:
+                raise UsageError(f"{self.path}: no frame was written")
+            with self._errors():
+                self._mux(self._stream.encode(None))
+                if self._audio is not None:
+                    self._audio.copy_until(self._audio_end())
+                    self._audio.close()
+                self._container.close()
+                self._target.finish()
+                publish_file(self._part, self.path)
+        except BaseException:
+            self._discard()
+            raise
+
+    def _audio_end(self) -> Fraction | None:
+        """Where the sound stops: with the picture where that is a cut of the input, else at its own end."""
+        duration = Fraction(self._like.duration_seconds).limit_denominator(1_000_000)
+        whole_end = self._like.start_seconds + duration - 1 / (2 * self._like.fps)
+        cut = self._shift or (self._end_seconds is not None and self._end_seconds < whole_end)
+        return self._end_seconds if cut else None
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """FFmpeg's and the system's errors as one clear line; the system's own word comes first."""
+        try:
+            yield
+        except (OSError, ValueError, av.FFmpegError) as error:
+            if isinstance(error, UsageError):
+                raise
+            system = self._target.error
+            if system is None and isinstance(error, OSError) and error.errno in errno.errorcode:
+                system = error
+            if system is not None:
+                raise output_error(system, self.path) from error
+            raise OutputError(f"{self.path}: cannot be written: the encoder refused ({error})") from error
+
+    def _discard(self) -> None:
+        if self._audio is not None:
+            self._audio.close()
+            self._audio = None
+        with suppress(OSError, ValueError, av.FFmpegError, AttributeError):
+            self._container.close()
+        with suppress(OSError, AttributeError):
+            self._target.close()
+        with suppress(OSError):
+            remove_part(self._part)
