@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ddvideo.pipeline.decompose import decompose
 from ddvideo.pipeline.plan import Plan
 from ddvideo.pipeline.result import LayerResult, Result
+from ddvideo.pipeline.several import decompose
 
 __all__ = ["LayerResult", "Plan", "Result", "decompose"]

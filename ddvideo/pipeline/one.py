@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ddvideo.config import OutputFormat, Settings
 from ddvideo.errors import DecompositionError
 from ddvideo.merge import Recomposition, merge_chunks
-from ddvideo.pipeline.outputs import file_name, resolve_format, write_outputs
+from ddvideo.pipeline.outputs import file_name, write_outputs
 from ddvideo.pipeline.plan import (
     Plan,
     check_disk,
@@ -21,6 +21,7 @@ from ddvideo.pipeline.plan import (
     frame_span,
     make_jobs,
     make_plan,
+    resolve_format,
     store_dtype,
 )
 from ddvideo.pipeline.result import LayerResult, Result
@@ -198,6 +199,7 @@ def _write(run: _Run, clock: _Clock, progress: Progress) -> Result:
         )
         format = resolve_format(request.format, plan.info)
         written = write_outputs(merged, plan, request.task, format, folder.root, folder.work, progress)
+        warnings.extend(source.warnings)
     clock.lap("merge")
     report = make_report(
         plan=plan,

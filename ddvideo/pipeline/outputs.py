@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ddvideo.arrays import FloatArray
-from ddvideo.errors import UsageError
 from ddvideo.merge import MergedFrame
-from ddvideo.pipeline.plan import Plan
+from ddvideo.pipeline.plan import FileFormat, Plan
 from ddvideo.report import PreviewComposer, Thumbnails
 from ddvideo.store.atomic import output_errors, sync_folder
 from ddvideo.types import InputInfo, Progress, ProgressEvent
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from ddvideo.media import Sink
     from ddvideo.tasks.task import Task
 
-__all__ = ["Written", "file_name", "resolve_format", "write_outputs"]
+__all__ = ["Written", "file_name", "write_outputs"]
 
 MATTED = ("foreground", "alpha")
 """In png, the first of these layers carries the second as its fourth channel."""
@@ -56,21 +55,14 @@ class Written:
     warnings: list[str] = field(default_factory=list)
 
 
-def resolve_format(format: str, info: InputInfo) -> str:
-    """``auto`` as mp4 for video and png for images and folders.
-
-    Raises:
-        UsageError: a single image as mp4.
-    """
-    if format == "auto":
-        return "mp4" if info.kind == "video" else "png"
-    if format == "mp4" and info.kind == "image":
-        raise UsageError(f"{info.path} is a single image: its layers are written as png (leave --format out)")
-    return format
-
-
 def write_outputs(
-    frames: Iterable[MergedFrame], plan: Plan, task: Task, format: str, root: Path, work: Path, progress: Progress
+    frames: Iterable[MergedFrame],
+    plan: Plan,
+    task: Task,
+    format: FileFormat,
+    root: Path,
+    work: Path,
+    progress: Progress,
 ) -> Written:
     """Encode the stream and put the results under their names in ``root``.
 
@@ -134,7 +126,7 @@ def write_outputs(
 
 
 def _open_sinks(
-    stack: ExitStack, plan: Plan, task: Task, format: str, building: Path, composer: PreviewComposer
+    stack: ExitStack, plan: Plan, task: Task, format: FileFormat, building: Path, composer: PreviewComposer
 ) -> dict[str, Sink]:
     from ddvideo.media import open_sink
 
@@ -162,6 +154,7 @@ def _open_sinks(
             format="png" if info.kind == "image" else "mp4",
             source=info.path,
             audio=bool(info.audio) and whole,
+            quality="preview",
         )
     )
     return sinks

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ddvideo.chunks import chunk_size_for, plan_chunks
 from ddvideo.config import OutputFormat, Settings
@@ -16,8 +16,19 @@ from ddvideo.types import Chunk, ChunkJob, InputInfo, Job, PriorJob, Shot
 if TYPE_CHECKING:
     from ddvideo.tasks.task import Task
 
-__all__ = ["Plan", "check_disk", "chunk_bytes", "fit_settings", "frame_span", "make_jobs", "make_plan", "store_dtype"]
+__all__ = [
+    "Plan",
+    "check_disk",
+    "chunk_bytes",
+    "fit_settings",
+    "frame_span",
+    "make_jobs",
+    "make_plan",
+    "resolve_format",
+    "store_dtype",
+]
 
+FileFormat = Literal["mp4", "png"]
 MIB = 2**20
 RESERVE_BYTES = 64 * MIB
 ENCODED_BYTES_PER_PX = {"mp4": 0.2, "png": 1.8}
@@ -83,6 +94,19 @@ def fit_settings(settings: Settings, info: InputInfo) -> Settings:
     return replace(settings, chunk_frames=size, overlap_frames=min(overlap, size // 2))
 
 
+def resolve_format(format: OutputFormat, info: InputInfo) -> FileFormat:
+    """``auto`` as mp4 for video and png for images and folders.
+
+    Raises:
+        UsageError: a single image as mp4.
+    """
+    if format == "auto":
+        return "mp4" if info.kind == "video" else "png"
+    if format == "mp4" and info.kind == "image":
+        raise UsageError(f"{info.path} is a single image: its layers are written as png (leave --format out)")
+    return format
+
+
 def store_dtype(info: InputInfo) -> str:
     """How layers are kept between fit and merge: 8 bits, 16 for deeper inputs."""
     return "uint16" if info.bit_depth > 8 else "uint8"
@@ -95,7 +119,7 @@ def make_plan(
     chunks = plan_chunks(shots, chunk_frames=settings.chunk_frames, overlap_frames=settings.overlap_frames)
     work = sum(chunk_bytes(chunk, info, task) for chunk in chunks)
     pictures = sum(1 for layer in task.layers if layer.spatial) + 1
-    per_px = ENCODED_BYTES_PER_PX["mp4" if format == "mp4" else "png"]
+    per_px = ENCODED_BYTES_PER_PX[resolve_format(format, info)]
     results = info.width * info.height * per_px * pictures * (span[1] - span[0])
     return Plan(
         info=info,

@@ -26,20 +26,16 @@ class LayerResult:
         """Read the layer back, frame by frame: float32 in [0, 1].
 
         Yields:
-            ``(H, W)`` for a layer of one channel (alpha), ``(H, W, 3)`` for a colour layer.
+            ``(H, W)`` for a layer of one channel (alpha), ``(H, W, 3)`` for a colour layer, also where its PNG files
+            carry alpha as well.
 
         Raises:
             InputError: the file is gone or cannot be read.
         """
-        from ddvideo.media import open_source, read_layer
-        from ddvideo.merge import to_float
+        from ddvideo.media import read_layer
 
-        if self.channels == 1:
-            yield from read_layer(self.path)
-            return
-        with open_source(self.path) as source:
-            for frame in source.frames():
-                yield to_float(frame.rgb)
+        for values in read_layer(self.path):
+            yield values if values.ndim == 2 else values[..., :3]
 
 
 @dataclass(frozen=True, kw_only=True)
