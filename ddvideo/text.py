@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 
 __all__ = ["duration", "printable", "size_mib"]
@@ -32,6 +33,8 @@ def _show(character: str) -> str:
 
 def duration(seconds: float) -> str:
     """A length of time for people: ``0.42 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 04 min``."""
+    if not math.isfinite(seconds):
+        return "not known"
     if seconds < 1:
         return f"{seconds:.2f} s"
     if seconds < 59.95:

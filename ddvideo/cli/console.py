@@ -16,7 +16,18 @@ __all__ = ["abandon", "emit", "make_streams_safe", "say", "say_error", "table"]
 
 
 def make_streams_safe() -> None:
-    """Let no character stop the program: what the terminal's encoding lacks is shown as an escape."""
+    """Let no character and no closed stream stop the program.
+
+    What the terminal's encoding lacks is shown as an escape. A stream that was closed by the caller (``2>&-``) is
+    given to nowhere, so that no file opened later takes its number.
+    """
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            if getattr(sys, name) is None:
+                setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -48,7 +59,7 @@ def say(text: str) -> None:
 
 def say_error(message: str, *, label: str = "error") -> None:
     """Tell an error: one line after ``ddvideo: error:``, others indented, so that no name can pose as a message."""
-    first, *rest = message.splitlines() or [""]
+    first, *rest = message.split("\n")
     lines = [f"ddvideo: {label}: {printable(first)}", *(f"  {printable(line)}" for line in rest if line.strip())]
     say("\n".join(lines))
 

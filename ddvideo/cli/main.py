@@ -58,6 +58,9 @@ class Commands(click.Group):
         except BrokenPipeError:
             abandon(sys.stdout)
             return 0
+        except KeyboardInterrupt:
+            # click would print an empty line here.
+            raise SystemExit(INTERRUPTED) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of use, not of the alphabet."""
@@ -124,10 +127,10 @@ def run(arguments: Sequence[str]) -> int:
         say("ddvideo: interrupted")
         return INTERRUPTED
     except SystemExit as stop:
-        if stop.code != TERMINATED:
+        if stop.code not in (INTERRUPTED, TERMINATED):
             raise
-        say("ddvideo: terminated")
-        return TERMINATED
+        say(f"ddvideo: {'interrupted' if stop.code == INTERRUPTED else 'terminated'}")
+        return int(stop.code)
     except click.ClickException as error:
         say_error(_usage_message(error))
         return UsageError.exit_code
@@ -148,7 +151,7 @@ def _usage_message(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "ddvideo"
     # One line: a value that holds a newline must not begin a line of its own.
-    return "\\n".join(message.splitlines()) + f"\ntry '{path} --help'"
+    return message.replace("\n", "\\n") + f"\ntry '{path} --help'"
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

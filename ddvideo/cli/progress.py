@@ -132,17 +132,26 @@ class _Bars(Reporter):
         from tqdm import tqdm
 
         form = (
-            "{desc} {bar} {n_fmt}/{total_fmt} {postfix} {remaining} left" if event.total else "{desc} {n_fmt} {elapsed}"
+            "{desc} {bar} {n_fmt}/{total_fmt}{postfix}, {remaining} left" if event.total else "{desc} {n_fmt} {elapsed}"
         )
+        width = self._width()
         return tqdm(
             desc=label(event),
             total=event.total or None,
             initial=event.done,
             file=self._stream,
             leave=False,
-            dynamic_ncols=True,
+            dynamic_ncols=width > 0,
+            ncols=None if width else 80,
             bar_format=form,
         )
+
+    def _width(self) -> int:
+        """Columns of the terminal; 0 where it does not tell, as in some containers (tqdm would draw nothing then)."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            return 0
 
     def close(self) -> None:
         if self._bar is not None:
