@@ -42,6 +42,15 @@ class Koi:
 
     def draw(self, x: Array, y: Array, pose: Pose) -> tuple[Array, Array]:
         """Colour ``(H, W, 3)`` and alpha ``(H, W)`` of the fish where the pixels' world positions are ``x``, ``y``."""
+        near = np.hypot(x - pose.x, y - pose.y) < 0.75 * self.length_px
+        rgb, alpha = np.zeros((*x.shape, 3), np.float32), np.zeros(x.shape, np.float32)
+        if near.any():
+            rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
+            part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            rgb[part], alpha[part] = self._draw(x[part], y[part], pose)
+        return rgb, alpha
+
+    def _draw(self, x: Array, y: Array, pose: Pose) -> tuple[Array, Array]:
         c, s = np.cos(pose.heading), np.sin(pose.heading)
         dx, dy = (x - pose.x) / self.length_px, (y - pose.y) / self.length_px
         u = 0.42 - (c * dx + s * dy)
