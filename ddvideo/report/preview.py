@@ -130,21 +130,22 @@ class PreviewComposer:
 
     def panel(self, picture: NDArray[Any], matte: NDArray[Any] | None = None) -> NDArray[np.uint8]:
         """One panel, ``(panel_height, panel_width, 3)`` uint8, from a coded picture and, if it has one, its matte."""
-        shown = self._fit(picture)
+        shown = to_bytes(self._fit(picture))
         if matte is None:
             return shown
-        alpha = self._fit(matte)[..., :1].astype(np.float32) / 255.0
+        alpha = to_bytes(self._fit(matte))[..., :1].astype(np.float32) / 255.0
         return (alpha * shown + (1.0 - alpha) * self._checker + 0.5).astype(np.uint8)
 
-    def _fit(self, picture: NDArray[Any]) -> NDArray[np.uint8]:
-        levels = to_bytes(picture)
-        if levels.shape[:2] != self._coded:
-            raise ShapeError(f"a picture of {self._coded} (H, W) is expected here, not {levels.shape[:2]}")
-        turned = np.ascontiguousarray(upright(levels, self._rotation))
+    def _fit(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """Scale down first, in the picture's own type: all that follows is then done on few pixels."""
+        if picture.shape[:2] != self._coded:
+            raise ShapeError(f"a picture of {self._coded} (H, W) is expected here, not {picture.shape[:2]}")
         size = (self.panel_width, self.panel_height)
-        if turned.shape[:2] == (self.panel_height, self.panel_width):
-            return turned
-        return np.asarray(cv2.resize(turned, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        if self._rotation % 180 == 90:
+            size = size[::-1]
+        if size != self._coded[::-1]:
+            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        return upright(picture, self._rotation)
 
     def panels(self, frame: NDArray[Any], layers: Mapping[str, NDArray[Any]]) -> list[NDArray[np.uint8]]:
         """The input's panel and each layer's, in the order of ``names``.
