@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from ddvideo.config import Settings
 from ddvideo.store import ChunkWriter, save_record
-from ddvideo.types import PriorJob, PriorRecord
+from ddvideo.types import InputInfo, PriorJob, PriorRecord
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,31 @@ def fake_execute(job, progress):
         for frame in source.frames(job.chunk.start, job.chunk.stop):
             writer.append(split(frame.rgb))
         return writer.finish(steps=3, seconds=0.02, loss=0.5, timings_seconds={"decode": 0.01, "fit": 0.01})
+
+
+def write_clip(path, frames=44, cut=22, width=64, height=48):
+    """A small clip of two shots of moving waves; returns its path."""
+    from ddvideo.media import open_sink
+
+    info = InputInfo(
+        path=path,
+        kind="video",
+        width=width,
+        height=height,
+        frames=frames,
+        fps=Fraction(25),
+        duration_seconds=frames / 25,
+        codec="h264",
+        pix_fmt="yuv420p",
+    )
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    with open_sink(path, like=info) as sink:
+        for index in range(frames):
+            angle = (0.3, 1.9)[index >= cut]
+            wave = np.sin((np.cos(angle) * x + np.sin(angle) * y) / 5 + index / 6)
+            tint = np.array([(0.8, 0.5, 0.2), (0.1, 0.4, 0.9)][index >= cut], np.float32)
+            sink.write((0.5 + 0.4 * wave[..., None]) * tint, Fraction(index, 25), Fraction(1, 25))
+    return path
 
 
 def note(path, line):

@@ -170,6 +170,14 @@ def test_levels_are_aligned_and_fade_out(tmp_path):
     assert max(changes) < 0.03, "no jump at any seam"
 
 
+def test_one_dark_chunk_does_not_darken_the_rest(tmp_path):
+    def darker(chunk, layers):
+        return layers if chunk != 0 else layers | {"background": layers["background"] * 0.8}
+
+    last = merge(tmp_path, change=darker)[0][-1]
+    assert np.abs(last.layers["background"] - truth(last.index)["background"]).max() <= 1.01 / 255
+
+
 def test_known_levels_are_found():
     rng = np.random.default_rng(0)
     new = [{"c": rng.random((40, 40, 3), np.float32) * 0.6 + 0.1, "m": rng.random((40, 40, 1), np.float32)}]

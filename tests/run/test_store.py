@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from ddvideo.config import Settings
 from ddvideo.errors import DecompositionError, LockedError, OutputError, ShapeError
 from ddvideo.store import (
     ChunkWriter,
+    FolderLock,
     LayerReader,
     RunFolder,
     RunState,
@@ -119,8 +121,11 @@ def test_nothing_is_unpickled(tmp_path):
 @pytest.mark.parametrize("name", ["../secret.npy", "/etc/hostname", "a/b.npy", ".hidden", "", "..", 7, None])
 def test_a_hostile_record_cannot_leave_the_folder(tmp_path, name):
     (tmp_path / "work").mkdir()
-    (tmp_path / "secret.npy").write_bytes(b"x")
     record = write_chunk(tmp_path / "work")
+    good = (tmp_path / "work" / record.files["alpha"]).read_bytes()
+    (tmp_path / "work" / "a").mkdir()
+    for place in ("secret.npy", "work/a/b.npy", "work/.hidden"):
+        (tmp_path / place).write_bytes(good)
     path = tmp_path / "work" / "chunk-0003.json"
     data = json.loads(path.read_text())
     data["files"]["alpha"] = name
@@ -274,6 +279,23 @@ def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path):
             assert second.begin("two").identity == "two"
             with pytest.raises(LockedError), RunFolder(tmp_path / "clip"):
                 pass
+
+
+def test_a_lock_that_is_removed_while_it_is_waited_for_is_not_believed(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    path.write_text("")
+    flock = fcntl.flock
+
+    def remove_first(descriptor, how):
+        path.unlink()  # what the former holder does at its end, between our open and our lock
+        monkeypatch.setattr(fcntl, "flock", flock)
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", remove_first)
+    with FolderLock(path):
+        assert path.exists()
+        with pytest.raises(LockedError), FolderLock(path):
+            pass
 
 
 def test_a_linked_work_folder_is_refused(tmp_path):
