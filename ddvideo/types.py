@@ -121,7 +121,11 @@ class ChunkRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressEvent:
-    """One step forward, for a progress bar: ``done`` of ``total`` units of a stage (frames or steps)."""
+    """One step forward, for a progress bar: ``done`` of ``total`` units of a stage (frames or steps).
+
+    ``jobs`` tells how many jobs (priors and chunks) this start has to do, ``jobs_done`` how many of them are done; the
+    driver adds both to the events of jobs, 0 where it does not know.
+    """
 
     stage: Stage
     message: str = ""
@@ -130,6 +134,8 @@ class ProgressEvent:
     done: int = 0
     total: int = 0
     loss: float | None = None
+    jobs: int = 0
+    jobs_done: int = 0
 
 
 Progress: TypeAlias = Callable[[ProgressEvent], None]

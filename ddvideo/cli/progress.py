@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TextIO, cast
 
-from ddvideo.text import duration, printable
+from ddvideo.cli.pace import Pace, WholePace, label
+from ddvideo.text import duration
 from ddvideo.types import ProgressEvent, Stage
 
 if TYPE_CHECKING:
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reporter", "make_reporter"]
 
-STAGES: dict[Stage, str] = {
-    "probe": "reading",
-    "plan": "finding shots",
-    "prior": "prior",
-    "chunk": "fitting",
-    "merge": "joining and encoding",
-    "done": "done",
-}
 PLAIN_SECONDS, STEP_SECONDS = 15.0, 2.0
 
 
@@ -55,17 +48,6 @@ def make_reporter(*, quiet: bool, stream: TextIO | None = None) -> Reporter:
     return _Bars(steady) if stream.isatty() and os.environ.get("TERM", "") != "dumb" else _Lines(steady)
 
 
-def label(event: ProgressEvent) -> str:
-    """What is going on, in words: ``fitting shot 2, chunk 5``; counted from 0, as in the report."""
-    parts = [
-        f"{name} {number}" for name, number in (("shot", event.shot), ("chunk", event.chunk)) if number is not None
-    ]
-    said = printable(event.message)
-    return (
-        STAGES.get(event.stage, event.stage) + (f" {', '.join(parts)}" if parts else "") + (f": {said}" if said else "")
-    )
-
-
 class _Lines(Reporter):
     """A line when something new begins, and one every ``PLAIN_SECONDS`` while it lasts. No control characters."""
 
@@ -73,33 +55,34 @@ class _Lines(Reporter):
         self._stream, self._clock = stream, clock
         self._key: tuple[object, ...] = ()
         self._stage: Stage | None = None
-        self._began = self._told = 0.0
-        self._from = 0
+        self._told = 0.0
+        self._pace, self._whole = Pace(), WholePace()
 
     def __call__(self, event: ProgressEvent) -> None:
         now, key = self._clock(), (event.stage, event.shot, event.chunk)
         if event.stage == "done":
             return
-        if key != self._key:
-            is_new_stage = event.stage != self._stage
-            self._key, self._stage, self._began, self._from = key, event.stage, now, event.done
-            if is_new_stage or now - self._told >= STEP_SECONDS:
-                self._told = now
-                self._write(label(event))
+        is_new, is_new_stage = key != self._key, event.stage != self._stage
+        self._key, self._stage = key, event.stage
+        if is_new:
+            self._pace = Pace()
+        state = self._state(event, now)
+        if is_new and (is_new_stage or now - self._told >= STEP_SECONDS):
+            self._tell(label(event), now)
         elif now - self._told >= PLAIN_SECONDS:
-            self._told = now
-            self._write(f"{label(event)}: {self._state(event, now)}")
+            self._tell(f"{label(event)}: {state}", now)
 
     def _state(self, event: ProgressEvent, now: float) -> str:
         parts = [f"{event.done} of {event.total}" if event.total else f"{event.done}"]
         if event.loss is not None:
             parts.append(f"loss {event.loss:.4g}")
-        made = event.done - self._from
-        if made > 0 and event.total > event.done:
-            parts.append(f"{duration((now - self._began) / made * (event.total - event.done))} left")
-        return ", ".join(parts)
+        seconds = self._pace.left(event.done, event.total, now)
+        if seconds is not None:
+            parts.append(f"{duration(seconds)} left")
+        return ", ".join(parts) + self._whole.left(event, now)
 
-    def _write(self, text: str) -> None:
+    def _tell(self, text: str, now: float) -> None:
+        self._told = now
         self._stream.write(f"ddvideo: {text}\n")
         self._stream.flush()
 
@@ -111,9 +94,10 @@ class _Bars(Reporter):
         self._stream = stream
         self._key: tuple[object, ...] = ()
         self._bar: tqdm[Any] | None = None
+        self._whole = WholePace()
 
     def __call__(self, event: ProgressEvent) -> None:
-        key = (event.stage, event.shot, event.chunk)
+        key = (event.stage, event.shot, event.chunk, event.total > 0)
         if key != self._key or self._bar is None:
             self.close()
             self._key = key
@@ -123,17 +107,17 @@ class _Bars(Reporter):
         bar = self._bar
         bar.total = event.total or None
         bar.set_description_str(label(event), refresh=False)
-        if event.loss is not None:
-            bar.set_postfix_str(f"loss {event.loss:.4g}", refresh=False)
-        if event.done > bar.n:
-            bar.update(event.done - bar.n)
+        loss = f"loss {event.loss:.4g}" if event.loss is not None else ""
+        bar.set_postfix_str((loss + self._whole.left(event, time.monotonic())).removeprefix(", "), refresh=False)
+        if event.done < bar.n:
+            # Another phase or another try begins.
+            bar.reset(total=bar.total)
+        bar.update(event.done - bar.n)
 
     def _begin(self, event: ProgressEvent) -> tqdm[Any]:
         from tqdm import tqdm
 
-        form = (
-            "{desc} {bar} {n_fmt}/{total_fmt}{postfix}, {remaining} left" if event.total else "{desc} {n_fmt} {elapsed}"
-        )
+        known = "{desc} {bar} {n_fmt}/{total_fmt}, {remaining} left{postfix}"
         width = self._width()
         return tqdm(
             desc=label(event),
@@ -143,7 +127,7 @@ class _Bars(Reporter):
             leave=False,
             dynamic_ncols=width > 0,
             ncols=None if width else 80,
-            bar_format=form,
+            bar_format=known if event.total else "{desc} {n_fmt} {elapsed}",
         )
 
     def _width(self) -> int:

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from ddvideo.cli.progress import _Lines, label, make_reporter
+from ddvideo.cli.pace import label
+from ddvideo.cli.progress import _Lines, make_reporter
 from ddvideo.types import ProgressEvent
 
 
@@ -73,6 +74,34 @@ def test_a_line_tells_steps_loss_and_time_left():
     )
 
 
+def test_a_line_tells_which_job_of_how_many_and_the_time_left_of_all():
+    clock = [0.0]
+    stream = io.StringIO()
+    progress = _Lines(stream, clock=lambda: clock[0])
+    for second in range(0, 40, 2):
+        clock[0] = float(second)
+        done, step = divmod(second, 20)
+        progress(ProgressEvent(stage="chunk", shot=0, chunk=done, done=5 * step, total=100, jobs=4, jobs_done=done))
+    assert stream.getvalue().splitlines() == [
+        "ddvideo: [1/4] fitting shot 0, chunk 0",
+        "ddvideo: [1/4] fitting shot 0, chunk 0: 80 of 100, 4.0 s left, 1 min 04 s in all",
+        "ddvideo: [2/4] fitting shot 0, chunk 1",
+        "ddvideo: [2/4] fitting shot 0, chunk 1: 80 of 100, 4.0 s left, 44.0 s in all",
+    ]
+
+
+def test_a_second_try_begins_anew():
+    clock = [0.0]
+    lines, bars = io.StringIO(), make_reporter(quiet=False, stream=Terminal())
+    for progress in (_Lines(lines, clock=lambda: clock[0]), bars):
+        for done in (*range(0, 90, 10), *range(0, 40, 10)):
+            progress(ProgressEvent(stage="chunk", chunk=0, done=done, total=100))
+            clock[0] += 10.0
+    assert lines.getvalue().splitlines()[-1] == "ddvideo: fitting chunk 0: 30 of 100, 1 min 10 s left"
+    assert bars._bar.n == 30
+    bars.close()
+
+
 def test_many_short_chunks_do_not_make_a_line_each():
     stream = io.StringIO()
     progress = _Lines(stream, clock=lambda: 0.0)
@@ -117,7 +146,9 @@ def test_a_bar_shows_steps_and_loss(monkeypatch):
     monkeypatch.setattr(progress._bar, "miniters", 0)
     progress(ProgressEvent(stage="chunk", shot=0, chunk=1, done=20, total=50, loss=0.0125))
     progress.close()
-    assert any("20/50, loss 0.0125, " in part and "left" in part for part in re.split(r"[\r\n]", stream.getvalue()))
+    assert any(
+        re.search(r" 20/50, \S+ left, loss 0\.0125$", part.rstrip()) for part in re.split(r"[\r\n]", stream.getvalue())
+    )
 
 
 @pytest.mark.parametrize("kind", [Broken, BrokenTerminal])
