@@ -71,7 +71,10 @@ def decompose(
         DDVideoError: the only input failed, or nothing could be begun.
     """
     paths = [Path(inputs)] if isinstance(inputs, str | os.PathLike) else [Path(path) for path in inputs]
-    paths = list({os.path.realpath(path): path for path in reversed(paths)}.values())[::-1]
+    first_named: dict[str, Path] = {}
+    for path in paths:
+        first_named.setdefault(os.path.realpath(path), path)
+    paths = list(first_named.values())
     if not paths:
         raise UsageError("no input was given")
     request = _request(task, preset, device, seed, format, frames, fresh, keep_work, runner, workers, settings, execute)
