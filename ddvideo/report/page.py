@@ -20,6 +20,7 @@ __all__ = ["render_page", "write_report_html"]
 
 MAX_CHUNK_ROWS = 200
 UNITS = {"db": "dB", "seconds": "s", "mib": "MiB", "px": "px", "frames": "frames", "percent": "%"}
+WORDS = {"psnr": "PSNR", "fps": "frames a second", "pix": "pixel", "fmt": "format", "sha256": "SHA-256"}
 Thumbs = Iterable[tuple[int, Mapping[str, bytes]]]
 
 
@@ -126,7 +127,7 @@ def _labelled(key: str, value: object) -> tuple[str, object]:
     """``("recomposition_psnr_db", 47.123)`` as ``("recomposition PSNR", "47.1 dB")``."""
     words = key.split("_")
     unit = UNITS.get(words[-1]) if len(words) > 1 else None
-    label = " ".join("PSNR" if word == "psnr" else word for word in (words[:-1] if unit else words))
+    label = " ".join(WORDS.get(word, word) for word in (words[:-1] if unit else words))
     if isinstance(value, list | tuple):
         return label, ", ".join(map(str, value))
     shown = _number(value) if isinstance(value, float) else value
@@ -179,7 +180,7 @@ def _settings(report: Mapping[str, Any]) -> list[tuple[str, object]]:
     if runner:
         rows.append(("runner", f"{runner.get('kind', '?')}, {runner.get('workers', '?')} at once"))
     rows.extend(_flat("", report.get("recipe", {})))
-    return rows
+    return [("recipe" if label == "name" else label, value) for label, value in rows]
 
 
 def _flat(prefix: str, value: object) -> list[tuple[str, object]]:

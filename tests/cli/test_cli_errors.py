@@ -127,6 +127,13 @@ def test_a_newline_in_a_name_cannot_pose_as_a_message(capsys, pipeline):
     assert not re.search(r"^ddvideo: done", err, re.MULTILINE)
 
 
+def test_a_file_with_a_newline_in_place_of_a_command_is_told_in_two_lines(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a\nddvideo: done").touch()
+    assert run(["a\nddvideo: done"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
 def test_a_missing_file_is_an_unreadable_input_named_safely(command, tmp_path):
     for sub in ("segment", "probe"):
         done = command(sub, b"gone\x1b[2J\xff.mp4", cwd=tmp_path)
