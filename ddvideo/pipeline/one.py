@@ -164,9 +164,15 @@ def _run_jobs(run: _Run, progress: Progress) -> float:
     missing = [chunk for chunk in run.plan.chunks if chunk.index not in finished]
     check_disk(sum(chunk_bytes(chunk, run.plan.info, run.request.task) for chunk in missing), run.folder.work)
     jobs = make_jobs(run.plan, run.settings, run.folder.work, priors=set(priors), chunks=set(finished))
+    done = 0
+
+    def tell(event: ProgressEvent) -> None:
+        progress(replace(event, jobs=len(jobs), jobs_done=done))
+
     try:
-        for record in run.request.runner.run(jobs, run.request.execute, progress):
+        for record in run.request.runner.run(jobs, run.request.execute, tell):
             run.folder.keep(record)
+            done += 1
     except JobsFailedError as error:
         run.folder.save_state(replace(run.state, failures=error.reasons))
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ __all__ = ["STORE_VERSION", "input_sha256", "run_identity"]
 
 STORE_VERSION = 1
 """Raised when the files in the work folder, or what a chunk holds, change their meaning."""
+
+_FITTING = ("media", "motion", "nn", "losses", "graph", "compositing", "chunks", "shots", "tasks", "fit")
+"""The parts of the package that decide what a chunk holds."""
 
 
 def input_sha256(path: Path) -> str:
@@ -37,6 +41,17 @@ def input_sha256(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
+@cache
+def _code_sha256() -> str:
+    """Hash of the package's own source, so that chunks of changed code are not taken for those of the present one."""
+    package = Path(__file__).resolve().parent.parent
+    total = hashlib.sha256()
+    for room in _FITTING:
+        for file in sorted([*package.glob(f"{room}.py"), *package.glob(f"{room}/**/*.py")]):
+            total.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
 def run_identity(
     *, sha256: str, settings: Settings, frames: tuple[int, int], layers: Sequence[tuple[str, int]], dtype: str
 ) -> str:
@@ -48,6 +63,7 @@ def run_identity(
     facts: dict[str, Any] = {
         "ddvideo": __version__,
         "store": STORE_VERSION,
+        "code": _code_sha256(),
         "input": sha256,
         "frames": frames,
         "settings": settings.as_dict() | {"threads": None},

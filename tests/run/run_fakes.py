@@ -16,7 +16,7 @@ import numpy as np
 
 from ddvideo.config import Settings
 from ddvideo.store import ChunkWriter, save_record
-from ddvideo.types import InputInfo, PriorJob, PriorRecord
+from ddvideo.types import InputInfo, PriorJob, PriorRecord, ProgressEvent
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ def fake_execute(job, progress):
             note(Path(log), "waiting")
             time.sleep(600)
         note(Path(log), job.id)
+    progress(ProgressEvent(stage="prior" if isinstance(job, PriorJob) else "chunk", done=1, total=1))
     if os.environ.get("FAKE_POISON") == job.id:
         raise ValueError("poisoned")
     if isinstance(job, PriorJob):

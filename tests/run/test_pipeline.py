@@ -83,6 +83,9 @@ def test_layers_report_and_files_of_a_clip(clip, tmp_path):
     assert events[-1].stage == "done"
     assert {event.stage for event in events} >= {"probe", "plan", "merge", "done"}
     assert max(event.done for event in events if event.stage == "merge") == 44
+    assert [(event.jobs_done, event.jobs) for event in events if event.stage in ("prior", "chunk")] == [
+        (n, 8) for n in range(8)
+    ]
 
 
 def test_timestamps_of_a_vfr_clip_come_through(clip_path, tmp_path):
