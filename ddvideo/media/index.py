@@ -27,7 +27,7 @@ __all__ = ["FrameIndex", "build_index", "decode_all"]
 
 _HIDDEN_FRAME_CODECS = frozenset({"vp8", "libvpx"})
 _DRAIN_TRIES = 64
-_TRUNCATED_SECONDS = 0.5
+_TRUNCATED_FRAMES = Fraction(3, 2)
 _GAP_FRAMES = 10
 
 
@@ -116,7 +116,7 @@ def build_index(path: Path) -> tuple[FrameIndex, VideoFrame]:
     if first.pts is not None:
         pts = pts[pts >= first.pts]  # leading frames that lean on something before the start never come out
     keys = np.array(sorted(set(scan.keys)), dtype=np.int64)
-    last = scan.durations.get(int(pts[-1]), 0) or _usual_step(pts, rate, scan.time_base)
+    last = scan.last_duration(int(pts[-1])) or _usual_step(pts, rate, scan.time_base)
     return FrameIndex(scan.time_base, pts, keys, last, warnings=(*scan.warnings, *_gap_warnings(pts, scan))), first
 
 
@@ -148,12 +148,21 @@ class _Scan:
             warnings.append(f"the header promises {stream.frames} frames and the file holds {packets}: it is cut off")
         elif "matroska" in container.format.name and container.duration:
             missing = Fraction(container.duration, av.time_base) - end_seconds
-            if missing > _TRUNCATED_SECONDS:
+            if missing > _TRUNCATED_FRAMES / (stream.average_rate or stream.guessed_rate or 25):
                 warnings.append(
-                    f"the header promises {float(missing):.1f} s more than the file holds: it is cut off "
-                    f"after {packets} frames"
+                    f"the header promises {float(missing):.2f} s more than the file holds: "
+                    f"it seems cut off after {packets} frames"
                 )
         self.warnings = tuple(warnings)
+        # MP4 keeps no duration with a frame, only steps in decoding order: the track's end tells the last one's.
+        whole_mp4 = "mp4" in container.format.name and stream.duration and not warnings
+        self._end = (stream.start_time or 0) + (stream.duration or 0) if whole_mp4 else None
+
+    def last_duration(self, last_pts: int) -> int:
+        """Ticks that the last frame is shown; 0 where nothing tells it."""
+        if self._end is not None and self._end > last_pts:
+            return self._end - last_pts
+        return self.durations.get(last_pts, 0)
 
     def _add(self, packet: Packet[Stream]) -> None:
         self.doubtful |= packet.is_corrupt or packet.pts is None

@@ -37,14 +37,26 @@ def read_layer(path: str | Path) -> Iterator[FloatArray]:
 
 
 def _read_video(path: Path) -> Iterator[FloatArray]:
-    with VideoSource(path) as source:
-        if not source.info.pix_fmt.startswith("gray"):
-            for frame in source.frames():
-                yield _unit(frame.rgb)
-            return
     with open_input(path) as container:
-        for picture in decode_all(container, video_stream(container, path)):
-            yield _unit(np.array(picture.to_ndarray()))
+        stream = video_stream(container, path)
+        if _is_monochrome(stream.codec_context.extradata):
+            for picture in decode_all(container, stream):
+                # FFmpeg decodes 4:0:0 with a neutral chroma beside it; full-range luma is the alpha itself.
+                luma = np.frombuffer(bytes(picture.planes[0]), np.uint8).reshape(-1, picture.planes[0].line_size)
+                yield _unit(luma[: picture.height, : picture.width])
+            return
+    with VideoSource(path) as source:
+        for frame in source.frames():
+            yield _unit(frame.rgb)
+
+
+def _is_monochrome(avcc: bytes | None) -> bool:
+    """Whether an ``avcC`` box describes 4:0:0 (ISO/IEC 14496-15, 5.3.3; 14496-10, 7.3.2.1.1).
+
+    After profile, constraints and level the sequence header begins with its id (0) and ``chroma_format_idc`` (0), each
+    a single set bit in Exp-Golomb code.
+    """
+    return avcc is not None and len(avcc) > 12 and avcc[0] == 1 and avcc[9] >= 100 and avcc[12] >> 6 == 0b11
 
 
 def _unit(pixels: AnyArray) -> FloatArray:

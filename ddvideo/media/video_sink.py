@@ -46,6 +46,9 @@ class VideoSink:
         self._base = x264.time_base_for(like)
         self._shift = Fraction(0)
         self._last_pts: int | None = None
+        self._last_duration = 0
+        self._first = (0, 0)
+        self._muxed = False
         self._end_seconds: Fraction | None = None
         self._durations: dict[int, int] = {}
         self._part = part_of(path)
@@ -63,7 +66,9 @@ class VideoSink:
         with writing(self.path):
             self._target = Target(self._part)
         with self._errors():
-            self._container: OutputContainer = av.open(self._target, "w", format="mp4")
+            self._container: OutputContainer = av.open(
+                self._target, "w", format="mp4", container_options=x264.container_options_for(self._base)
+            )
             self._stream = self._add_stream()
             if source is not None:
                 try:
@@ -121,7 +126,7 @@ class VideoSink:
         self._last_pts, self._end_seconds = pts, shown + duration
         picture = self._picture(frame)
         picture.pts, picture.time_base = pts, self._base
-        self._durations[pts] = max(1, round(duration / self._base))
+        self._last_duration = self._durations[pts] = max(1, round(duration / self._base))
         with self._errors():
             self._mux(self._stream.encode(picture))
 
@@ -134,10 +139,24 @@ class VideoSink:
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
+            if not self._muxed:
+                self._first = (packet.pts, packet.dts)
+            self._muxed = True
             packet.duration = self._durations.pop(packet.pts, packet.duration)
             if self._audio is not None:
                 self._audio.copy_until(packet.dts * packet.time_base - self._shift)
             self._container.mux(packet)
+
+    def _flush(self) -> None:
+        """Write what the encoder still holds. The last packet's duration makes the track end with its last frame."""
+        end_ticks = (self._last_pts or 0) + self._last_duration
+        packets: list[Any] = list(self._stream.encode(None))
+        self._mux(packets[:-1])
+        for packet in packets[-1:]:
+            first_pts, first_dts = self._first
+            if self._muxed:
+                self._durations[packet.pts] = max(1, end_ticks - first_pts - (packet.dts - first_dts))
+            self._mux([packet])
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +171,7 @@ class VideoSink:
             if self._last_pts is None:
                 raise UsageError(f"{self.path}: no frame was written")
             with self._errors():
-                self._mux(self._stream.encode(None))
+                self._flush()
                 if self._audio is not None:
                     self._audio.copy_until(self._audio_end())
                     self._audio.close()

@@ -15,7 +15,7 @@ from av import VideoFormat
 
 from ddvideo.types import InputInfo
 
-__all__ = ["Quality", "options_for", "pix_fmt_for", "time_base_for"]
+__all__ = ["Quality", "container_options_for", "options_for", "pix_fmt_for", "time_base_for"]
 
 Quality = Literal["layer", "preview"]
 
@@ -58,3 +58,8 @@ def time_base_for(like: InputInfo) -> Fraction:
     """A tick in which every timestamp of the input is a whole number, as far as MP4 can hold it."""
     base = like.time_base or 1 / like.fps
     return Fraction(1, base.denominator) if base.denominator <= _MAX_TIMESCALE else Fraction(1, 1_000_000)
+
+
+def container_options_for(base: Fraction) -> dict[str, str]:
+    """MP4 keeps a late start in its movie's own tick, which is a millisecond unless it is told otherwise."""
+    return {"movie_timescale": str(base.denominator)} if base.denominator > 1 else {}
