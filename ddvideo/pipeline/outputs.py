@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -149,7 +149,7 @@ def _open_sinks(
     sinks["preview"] = stack.enter_context(
         open_sink(
             building / file_name("preview", info, format),
-            like=composer.info,
+            like=replace(composer.info, display_matrix=()),  # the preview's pictures are upright already
             kind="colour",
             format="png" if info.kind == "image" else "mp4",
             source=info.path,

@@ -106,7 +106,7 @@ def fake_execute(job, progress):
         return writer.finish(steps=3, seconds=0.02, loss=0.5, timings_seconds={"decode": 0.01, "fit": 0.01})
 
 
-def write_clip(path, frames=44, cut=22, width=64, height=48):
+def write_clip(path, frames=44, cut=22, width=64, height=48, **facts):
     """A small clip of two shots of moving waves; returns its path."""
     from ddvideo.media import open_sink
 
@@ -120,6 +120,7 @@ def write_clip(path, frames=44, cut=22, width=64, height=48):
         duration_seconds=frames / 25,
         codec="h264",
         pix_fmt="yuv420p",
+        **facts,
     )
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     with open_sink(path, like=info) as sink:

@@ -100,6 +100,17 @@ def test_timestamps_of_a_vfr_clip_come_through(clip_path, tmp_path):
     assert probe(result.folder / "preview.mp4").audio == ("aac",)
 
 
+def test_a_turned_clip_keeps_its_turn_and_the_preview_is_upright(tmp_path):
+    quarter = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    turned = write_clip(tmp_path / "turned.mp4", 6, rotation_degrees=-90, display_matrix=quarter)
+    assert probe(turned).rotation_degrees == -90
+    (result,) = run(turned, tmp_path / "out")
+    assert probe(result.layers["alpha"].path).rotation_degrees == -90
+    preview = probe(result.folder / "preview.mp4")
+    assert preview.rotation_degrees == 0
+    assert preview.height >= 64, "the panels stand"
+
+
 def test_a_part_of_the_input(clip_path, tmp_path):
     (result,) = run(clip_path("mixed"), tmp_path, frames=(10, 30))
     with open_source(result.layers["background"].path) as source:
