@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,20 +91,15 @@ def write_outputs(
     with ExitStack() as stack:
         with _timed(written):
             sinks = _open_sinks(stack, plan, task, format, building, composer)
-        first_pts: Fraction | None = None
         for done, merged in enumerate(frames, start=1):
             with _timed(written):
-                if first_pts is None:
-                    # A part of the input begins at nought; the whole keeps its very timestamps.
-                    first_pts = merged.pts_seconds if plan.start else Fraction(0)
-                when = (merged.pts_seconds - first_pts, merged.duration_seconds)
                 for name, sink in sinks.items():
                     picture = (
                         composer.compose(merged.rgb, merged.layers)
                         if name == "preview"
                         else _picture(name, merged.layers, format)
                     )
-                    sink.write(picture, *when)
+                    sink.write(picture, merged.pts_seconds, merged.duration_seconds)
                 written.thumbnails.offer(merged.index, merged.rgb, merged.layers)
             progress(ProgressEvent(stage="merge", done=done, total=plan.frames))
         with _timed(written):
@@ -119,8 +113,6 @@ def write_outputs(
             written.layers.append(
                 WrittenLayer(name=name, path=target, channels=channels[name], codec=sink.codec, pix_fmt=sink.pix_fmt)
             )
-    if plan.info.audio and plan.frames < plan.info.frames:
-        written.warnings.append("the audio is left out, for only a part of the input was asked for")
     _move_into_place(targets, building, replaced)
     return written
 
@@ -131,8 +123,6 @@ def _open_sinks(
     from ddvideo.media import open_sink
 
     info = plan.info
-    whole = plan.frames == info.frames
-    has_audio = bool(info.audio) and whole and format == "mp4"
     sinks: dict[str, Sink] = {}
     for layer in task.layers:
         if layer.spatial:
@@ -143,7 +133,7 @@ def _open_sinks(
                     kind="alpha" if layer.channels == 1 else "colour",
                     format=format,
                     source=info.path,
-                    audio=has_audio and layer.name == task.main,
+                    audio=layer.name == task.main,
                 )
             )
     sinks["preview"] = stack.enter_context(
@@ -153,7 +143,7 @@ def _open_sinks(
             kind="colour",
             format="png" if info.kind == "image" else "mp4",
             source=info.path,
-            audio=bool(info.audio) and whole,
+            audio=True,
             quality="preview",
         )
     )
