@@ -10,7 +10,7 @@ from types import TracebackType
 import numpy as np
 
 from ddvideo.arrays import FloatArray
-from ddvideo.merge.levels import Levels, fit_levels
+from ddvideo.merge.levels import Forward, Levels, fit_levels
 from ddvideo.merge.symmetry import IDENTITY, Exchange, best_exchange
 from ddvideo.store import LayerReader
 from ddvideo.types import ChunkRecord
@@ -63,7 +63,7 @@ class AlignedChunk:
             return 1.0
         return 1.0 - (index - self._decay_from + 1) / (self.chunk.stop - self._decay_from)
 
-    def align_to(self, before: AlignedChunk, choices: Sequence[Exchange]) -> list[str]:
+    def align_to(self, before: AlignedChunk, choices: Sequence[Exchange], forward: Forward) -> list[str]:
         """Compare with the chunk before on what both hold, and align; returns warnings in plain words."""
         first, stop = self.chunk.start, before.chunk.stop
         if first >= stop:
@@ -80,7 +80,7 @@ class AlignedChunk:
             _log.info("%s came out with %s; put right", where, exchange)
         elif exchange != IDENTITY:
             warnings.append(f"{where} looks as if it had {exchange} against the chunk before it; it was left as it is")
-        self.levels = fit_levels(list(kept), list(new))
+        self.levels = fit_levels(list(kept), list(new), forward)
         self._decay_from = stop
         for name in kept[0]:
             gap = float(np.mean([np.abs(a[name] - b[name]).mean() for a, b in zip(kept, new, strict=True)]))

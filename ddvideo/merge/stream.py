@@ -84,7 +84,7 @@ def merge_chunks(
                 entering = AlignedChunk(folder, record)
                 active.append((entering, weights))
                 if len(active) > 1:
-                    for message in entering.align_to(active[-2][0], choices):
+                    for message in entering.align_to(active[-2][0], choices, task.forward):
                         warn(message)
             frame = next(stream, None)
             if frame is None or frame.index != index:

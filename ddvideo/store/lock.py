@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import logging
 import os
 import socket
 from pathlib import Path
@@ -15,6 +17,9 @@ from ddvideo.store.atomic import output_errors
 __all__ = ["FolderLock"]
 
 _TRIES = 100
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+_log = logging.getLogger(__name__)
 
 
 class FolderLock:
@@ -66,6 +71,10 @@ class FolderLock:
             raise LockedError(
                 f"{self.path.parent} is in use by {holder}: wait for it, or choose another --out folder"
             ) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            _log.warning("%s: this file system has no locks; start only one run into it", self.path.parent)
 
     def _still_there(self, descriptor: int) -> bool:
         try:

@@ -183,17 +183,28 @@ def test_known_levels_are_found():
     new = [{"c": rng.random((40, 40, 3), np.float32) * 0.6 + 0.1, "m": rng.random((40, 40, 1), np.float32)}]
     kept = [{"c": new[0]["c"] * np.float32(1.1) + np.float32(0.05), "m": new[0]["m"] * np.float32(0.5)}]
     kept[0]["c"][:10, :5] = rng.random((10, 5, 3), np.float32)
-    levels = fit_levels(kept, new)
+    levels = fit_levels(kept, new, lambda layers: layers["c"])
     assert set(levels) == {"c"}
     assert np.abs(levels["c"].gain - 1.1).max() < 0.01
     assert np.abs(levels["c"].offset - 0.05).max() < 0.005
-    assert fit_levels(new, new) == {}
+    assert fit_levels(new, new, lambda layers: layers["c"]) == {}
+
+
+def test_what_is_hidden_does_not_count():
+    def halved_where_hidden(index):
+        layers = truth(index)
+        shows = layers["alpha"] > 0
+        return layers | {"foreground": np.where(shows, layers["foreground"], layers["foreground"] * np.float32(0.8))}
+
+    kept, new = [truth(4), truth(5)], [halved_where_hidden(4), halved_where_hidden(5)]
+    assert fit_levels(kept, new, SEGMENT.forward) == {}
+    assert set(fit_levels(kept, new, lambda layers: layers["foreground"])) == {"foreground"}
 
 
 def test_levels_of_unrelated_layers_are_left_alone():
     rng = np.random.default_rng(0)
     a, b = ([{"c": rng.random((40, 40, 3), np.float32)}] for _ in range(2))
-    for levels in fit_levels(a, b).values():
+    for levels in fit_levels(a, b, lambda layers: layers["c"]).values():
         assert (levels.gain >= 0.7).all()
 
 

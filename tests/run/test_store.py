@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import signal
@@ -297,6 +298,16 @@ def test_a_lock_that_is_removed_while_it_is_waited_for_is_not_believed(tmp_path,
         assert path.exists()
         with pytest.raises(LockedError), FolderLock(path):
             pass
+
+
+def test_a_file_system_without_locks_is_told_and_used(tmp_path, monkeypatch, caplog):
+    def unsupported(descriptor, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with FolderLock(tmp_path / "lock") as lock:
+        assert lock.held
+    assert "no locks" in caplog.text
 
 
 def test_a_linked_work_folder_is_refused(tmp_path):
