@@ -35,7 +35,7 @@ check: $(DEV)  ## Format, lint, types and tests: what continuous integration run
 	$(BIN)/python -m pytest
 
 bench: $(DEV)  ## Measure segmentation; options go in BENCH_ARGS="..."
-	$(BIN)/python benchmarks/segment.py $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.segment $(BENCH_ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

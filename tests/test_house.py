@@ -20,8 +20,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 FLOORS = (
     {"errors", "types", "config", "arrays", "text"},
-    {"media", "motion", "nn", "losses", "metrics", "graph", "hardware"},
-    {"compositing", "chunks", "shots", "recipes", "store"},
+    {"media", "motion", "nn", "losses", "metrics", "graph", "detail", "hardware"},
+    {"compositing", "chunks", "hints", "shots", "recipes", "store"},
     {"tasks"},
     {"fit", "merge"},
     {"runners", "report"},

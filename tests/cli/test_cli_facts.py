@@ -97,6 +97,7 @@ def test_recipes_json_has_every_setting(capsys):
     assert [preset["name"] for preset in segment["presets"]] == ["fast", "balanced", "quality"]
     sizes = [preset["working_px"] for preset in segment["presets"]]
     assert sizes == sorted(sizes)
+    assert {"chunk_frames", "overlap_frames", "key_frames", "options"} <= segment["presets"][0].keys()
 
 
 def test_doctor_tells_the_machine_and_that_nothing_is_missing(capsys):

@@ -55,6 +55,8 @@ def some_layers(height: int, width: int, alpha: float = 1.0) -> dict[str, np.nda
 )
 def test_preview_is_even_fits_and_keeps_the_shape_of_the_picture(width, height, changes):
     info = make_info(width, height, **changes)
+    for layers in ((), LAYERS[:1], LAYERS[:2]):
+        assert PreviewComposer(info, layers).width % 2 == 0
     composer = PreviewComposer(info, LAYERS)
     row = composer.compose(flat(height, width, 0.5, 0.5, 0.5), some_layers(height, width))
     assert row.dtype == np.uint8
@@ -135,7 +137,7 @@ def test_labels_are_written_and_can_be_left_out():
         (np.full((4, 4, 1), np.nan, np.float32), 0),
         (np.full((4, 4, 3), 77, np.uint8), 77),
         (np.full((4, 4, 3), 65535, np.uint16), 255),
-        (np.full((4, 4, 3), 77 * 257, np.uint16), 77),
+        (np.full((4, 4, 3), 77 * 256 + 10, np.uint16), 77),
     ],
 )
 def test_any_kind_of_picture_becomes_bytes(given, level):
@@ -175,6 +177,7 @@ def test_thumbnails_keep_frames_spread_over_what_is_offered(start, stop):
     if stop - start > 8:
         gaps = np.diff([start - (kept[0] - start) - 1, *kept])
         assert gaps.max() - gaps.min() <= 2
+        assert gaps.min() >= (stop - start) // 4 - 1
     for index, panels in thumbnails:
         assert list(panels) == ["input", *LAYERS]
         picture = cv2.imdecode(np.frombuffer(panels["input"], np.uint8), cv2.IMREAD_COLOR)

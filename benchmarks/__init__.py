@@ -1,0 +1,1 @@
+"""Measurements with known answers. Not shipped; run from the checkout: ``python -m benchmarks.segment``."""

@@ -1,0 +1,116 @@
+"""Frames at working size, read once in order, and what a task observes in each."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ddvideo.arrays import AnyArray, ByteArray
+from ddvideo.fit.clock import Clock
+from ddvideo.tasks.window import Neighbourhood, Observation
+
+if TYPE_CHECKING:
+    from ddvideo.media import Source
+
+__all__ = ["Gathered", "gather", "working_frame", "working_size"]
+
+
+def working_size(width: int, height: int, longer_px: int) -> tuple[int, int]:
+    """Width and height with the longer side at most ``longer_px``, never enlarged, at least 16 each."""
+    scale = min(1.0, longer_px / max(width, height))
+    return max(round(width * scale), 16), max(round(height * scale), 16)
+
+
+def working_frame(rgb: AnyArray, longer_px: int) -> ByteArray:
+    """A frame as the fit sees it: 8 bits, small, averaged over the pixels it covers."""
+    height, width = rgb.shape[:2]
+    size = working_size(width, height, longer_px)
+    if size != (width, height):
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    if rgb.dtype != np.uint8:
+        rgb = ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.ascontiguousarray(rgb)
+
+
+@dataclass
+class Gathered:
+    """What a pass over the frames has brought."""
+
+    frames: dict[int, ByteArray] = field(default_factory=dict)
+    observations: dict[int, Observation] = field(default_factory=dict)
+
+
+def gather(
+    source: Source,
+    span: tuple[int, int],
+    wanted: Collection[int],
+    *,
+    known: Mapping[int, Observation],
+    observe: Callable[[Neighbourhood], Observation],
+    offsets: tuple[int, ...],
+    longer_px: int,
+    threads: int,
+    on_frame: Callable[[int, ByteArray], None],
+    clock: Clock,
+) -> Gathered:
+    """Read frames ``span[0]`` to ``span[1]`` once and observe those that are wanted.
+
+    Args:
+        source: opened input.
+        span: frames that are read; neighbours outside it are not looked at.
+        wanted: frames that are kept and observed, inside the span.
+        known: observations made before; they are taken over.
+        observe: looks at a frame and its neighbours; called from several threads.
+        offsets: which neighbours it is shown.
+        longer_px: working size.
+        threads: frames observed at once.
+        on_frame: told of every frame of the span, in order.
+        clock: counts the seconds of decoding and observing.
+    """
+    gathered = Gathered()
+    reach = max((abs(offset) for offset in offsets), default=0)
+    recent: dict[int, ByteArray] = {}
+    pending: deque[tuple[int, Future[Observation]]] = deque()
+
+    def look(index: int) -> None:
+        gathered.frames[index] = recent[index]
+        if index in known:
+            gathered.observations[index] = known[index]
+            return
+        around = {offset: recent[index + offset] for offset in (0, *offsets) if index + offset in recent}
+        pending.append((index, pool.submit(observe, Neighbourhood(index=index, frames=around))))
+        while len(pending) > 2 * threads:  # bounded: frames wait in memory no longer than the threads need
+            collect()
+
+    def collect() -> None:
+        index, future = pending.popleft()
+        gathered.observations[index] = future.result()
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for index, frame in clock.each("decode", _small(source, span, longer_px)):
+                recent[index] = frame
+                recent.pop(index - 2 * reach - 1, None)
+                on_frame(index, frame)
+                if index - reach in wanted:
+                    look(index - reach)
+            for index in range(max(span[1] - reach, span[0]), span[1]):
+                if index in wanted and index in recent:
+                    look(index)
+            while pending:
+                collect()
+        finally:
+            for _, future in pending:
+                future.cancel()
+    return gathered
+
+
+def _small(source: Source, span: tuple[int, int], longer_px: int) -> Iterator[tuple[int, ByteArray]]:
+    for frame in source.frames(*span):
+        yield frame.index, working_frame(frame.rgb, longer_px)

@@ -1,0 +1,103 @@
+"""What a shot's chunks share, on disk: the camera's path, observations, the task's decisions, weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+from torch import Tensor
+
+from ddvideo.arrays import AnyArray, FloatArray
+from ddvideo.errors import DecompositionError
+from ddvideo.motion.homography import canvas_bounds, rebased
+from ddvideo.store import load_prior_record, write_bytes
+from ddvideo.tasks.window import Memory, Motion, Observation
+
+__all__ = ["Shared", "camera_motion", "read_shared", "write_shared"]
+
+_MAX_EXTENT = 12.0
+"""A canvas reaches at most so many half frames from its origin."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shared:
+    """A fitted prior."""
+
+    camera: FloatArray
+    """``(T, 3, 3)`` for every frame of the shot, to the plane of its middle frame."""
+    observations: Mapping[int, Observation]
+    """Of the key frames, by absolute index: a chunk need not make them again."""
+    memory: Memory
+    weights: Mapping[str, Tensor]
+
+
+def write_shared(folder: Path, shot_index: int, shared: Shared) -> tuple[str, str]:
+    """Write a prior as safetensors; returns the file's name and content hash.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    arrays: dict[str, AnyArray] = {"camera": shared.camera}
+    arrays |= {f"memory/{name}": np.asarray(values) for name, values in shared.memory.items()}
+    arrays |= {f"weights/{name}": values.numpy() for name, values in shared.weights.items()}
+    for index, observation in shared.observations.items():
+        arrays |= {f"frame/{index}/{name}": values for name, values in observation.items()}
+    data = save({name: np.ascontiguousarray(values).reshape(np.shape(values)) for name, values in arrays.items()})
+    name = f"prior-{shot_index:04d}.safetensors"
+    write_bytes(folder / name, data)
+    return name, hashlib.sha256(data).hexdigest()
+
+
+def read_shared(folder: Path, shot_index: int, frames: range) -> Shared:
+    """Read a prior back; of the observations only those of ``frames``.
+
+    Raises:
+        DecompositionError: it is not there, or damaged.
+    """
+    record = load_prior_record(folder, shot_index)
+    if record is None:
+        raise DecompositionError(f"{folder}: the prior of shot {shot_index} is missing or damaged: start again")
+    observations: dict[int, dict[str, AnyArray]] = {}
+    memory: dict[str, AnyArray] = {}
+    weights: dict[str, Tensor] = {}
+    try:
+        with safe_open(str(folder / record.file), "np") as file:
+            camera = file.get_tensor("camera")
+            for key in file.keys():  # noqa: SIM118 (not a mapping)
+                kind, _, name = key.partition("/")
+                if kind == "memory":
+                    memory[name] = file.get_tensor(key)
+                elif kind == "weights":
+                    weights[name] = torch.from_numpy(file.get_tensor(key))
+                elif kind == "frame":
+                    number, _, part = name.partition("/")
+                    if int(number) in frames:
+                        observations.setdefault(int(number), {})[part] = file.get_tensor(key)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DecompositionError(f"{folder / record.file} is damaged ({error}): start again") from error
+    return Shared(camera=camera, observations=observations, memory=memory, weights=weights)
+
+
+def camera_motion(path: FloatArray, rows: AnyArray) -> Motion:
+    """The camera's motion over some frames of a shot.
+
+    All windows of a shot share one canvas, so that weights of one fit the other. Where the camera goes so far in the
+    shot that the canvas would be too large, a window has its own, around its middle frame.
+
+    Args:
+        path: ``(T, 3, 3)`` of the whole shot.
+        rows: the window's frames, counted within the shot.
+    """
+    bounds = canvas_bounds(path)
+    matrices = path[rows]
+    if np.abs(bounds).max() > _MAX_EXTENT or not np.isfinite(bounds).all():
+        matrices = rebased(matrices, len(matrices) // 2)
+        bounds = canvas_bounds(matrices)
+        bounds = np.where(np.isfinite(bounds), bounds, np.array([-1, -1, 1, 1], np.float32))
+    return Motion(matrices=matrices, bounds=np.clip(bounds, -_MAX_EXTENT, _MAX_EXTENT).astype(np.float32))

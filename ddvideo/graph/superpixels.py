@@ -1,0 +1,60 @@
+"""Superpixels of a frame and averages over them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.segmentation import slic
+
+from ddvideo.arrays import ByteArray, FloatArray
+
+__all__ = ["LabelArray", "border_labels", "mean_per_label", "superpixels", "to_lab"]
+
+LabelArray = NDArray[np.int32]
+
+
+def to_lab(frame: ByteArray) -> FloatArray:
+    """CIE L*a*b* of a frame ``(H, W, 3)`` RGB uint8: L in [0, 100], a and b about [-100, 100]."""
+    return np.asarray(cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
+
+
+def superpixels(frame: ByteArray, count: int) -> LabelArray:
+    """Cut a frame into about ``count`` compact regions of even colour.
+
+    Args:
+        frame: ``(H, W, 3)`` RGB uint8.
+        count: regions wanted; the result has about as many.
+    Returns:
+        ``(H, W)`` int32 labels, 0 to n - 1 without gaps.
+    Source: Achanta et al., PAMI 2012 (SLIC), as scikit-image has it.
+    """
+    labels = slic(
+        frame, n_segments=count, compactness=10.0, max_num_iter=5, start_label=0, enforce_connectivity=True
+    )
+    return np.asarray(labels, np.int32)
+
+
+def mean_per_label(values: FloatArray, labels: LabelArray, count: int) -> FloatArray:
+    """Mean of pixels over each superpixel.
+
+    Args:
+        values: ``(H, W)`` or ``(H, W, C)``.
+        labels: ``(H, W)``, 0 to ``count - 1``.
+    Returns:
+        ``(count,)`` or ``(count, C)`` float32.
+    """
+    flat = labels.ravel()
+    size = np.maximum(np.bincount(flat, minlength=count), 1)
+    if values.ndim == 2:
+        return np.asarray(np.bincount(flat, values.ravel(), minlength=count) / size, np.float32)
+    sums = [np.bincount(flat, values[..., c].ravel(), minlength=count) / size for c in range(values.shape[2])]
+    return np.asarray(np.stack(sums, -1), np.float32)
+
+
+def border_labels(labels: LabelArray, count: int) -> NDArray[np.bool_]:
+    """Which superpixels touch the frame's edge, ``(count,)``."""
+    touching = np.zeros(count, np.bool_)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        touching[edge] = True
+    return touching

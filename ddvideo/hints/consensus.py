@@ -1,0 +1,57 @@
+"""Non-local consensus: what looks alike, anywhere in a shot, is of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ddvideo.arrays import AnyArray, BoolArray, FloatArray
+from ddvideo.graph.neighbours import likeness_graph
+from ddvideo.graph.voting import surroundedness, vote
+
+__all__ = ["Anchors", "Consensus"]
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """Superpixels of frames outside a window whose scores are known: they vote, but are not voted on."""
+
+    features: FloatArray
+    """``(A, D)``."""
+    scores: Mapping[str, FloatArray]
+    """``(A,)`` by the name of the vote."""
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+class Consensus:
+    """Votes over the nodes of a window and its anchors.
+
+    Args:
+        features: per frame ``(n_t, D)``.
+        border: ``(N,)`` nodes on their frame's edge.
+        anchors: of the same shot, or None.
+    Source: Faktor and Irani, BMVC 2014.
+    """
+
+    def __init__(self, features: Sequence[FloatArray], border: BoolArray, anchors: Anchors | None = None) -> None:
+        self._count = len(border)
+        self._anchors = anchors
+        self._graph: csr_array = likeness_graph(features, anchors=None if anchors is None else anchors.features)
+        fixed = np.zeros(0 if anchors is None else len(anchors), np.bool_)
+        start = None if anchors is None else np.concatenate([np.ones(self._count, np.float32), anchors.scores["surround"]])
+        self.surround = surroundedness(self._graph, np.concatenate([border, fixed]), start=start)[: self._count]
+
+    def vote(self, scores: FloatArray, *, steps: int, name: str) -> FloatArray:
+        """``(N,)`` scores after so many rounds; anchors keep the score they have under ``name``."""
+        if self._anchors is not None:
+            scores = np.concatenate([scores, self._anchors.scores[name]])
+        return vote(self._graph, scores, steps=steps)[: self._count]
+
+    def neighbours(self) -> AnyArray:
+        """Indices of every node's likes, ``(N, k)``."""
+        return self._graph.indices[: self._graph.indptr[self._count]].reshape(self._count, -1)

@@ -1,0 +1,19 @@
+"""Loss terms, one a file: tensors in, a scalar out; a task names them with weights."""
+
+from __future__ import annotations
+
+from ddvideo.losses.agreement import agreement_loss
+from ddvideo.losses.binary import binary_loss
+from ddvideo.losses.coherence import coherence_loss
+from ddvideo.losses.exclusion import exclusion_loss
+from ddvideo.losses.reconstruction import reconstruction_loss
+from ddvideo.losses.smoothness import smoothness_loss
+
+__all__ = [
+    "agreement_loss",
+    "binary_loss",
+    "coherence_loss",
+    "exclusion_loss",
+    "reconstruction_loss",
+    "smoothness_loss",
+]

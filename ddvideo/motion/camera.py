@@ -1,0 +1,101 @@
+"""The camera's part of the optical flow: smooth parametric models fitted robustly, and what they leave unexplained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from ddvideo.arrays import FloatArray
+
+__all__ = ["FlowModel", "border_prior", "flow_residual", "parametric_flow", "residual_saliency"]
+
+FlowModel = Literal["affine", "quadratic"]
+_IRLS_ROUNDS = 10
+
+
+def _basis(x: FloatArray, y: FloatArray, model: FlowModel) -> FloatArray:
+    columns = [np.ones_like(x), x, y]
+    if model == "quadratic":
+        columns += [x * x, x * y, y * y]
+    return np.stack(columns, -1).astype(np.float32)
+
+
+def _coordinates(height: int, width: int) -> tuple[FloatArray, FloatArray]:
+    x, y = np.meshgrid(np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32))
+    return x, y
+
+
+def border_prior(height: int, width: int) -> FloatArray:
+    """How likely each pixel shows the background before anything is seen: ``0.1 + max(|x|, |y|)^3``, x and y in [-1, 1].
+
+    Returns: ``(H, W)`` float32.
+    """
+    x, y = _coordinates(height, width)
+    return np.asarray(0.1 + np.maximum(abs(x), abs(y)) ** 3, np.float32)
+
+
+def parametric_flow(flow: FloatArray, model: FlowModel, *, step_px: int = 6, weight: FloatArray | None = None) -> FloatArray:
+    """Fit a smooth model of the camera's motion to a flow and return it at every pixel.
+
+    Iteratively re-weighted least squares with Geman-McClure weights whose scale follows the residual's weighted
+    median; the first weights are the border prior, since what touches the frame's edge is mostly background.
+
+    Args:
+        flow: ``(H, W, 2)``, pixels.
+        model: affine (6 parameters) or quadratic (12).
+        step_px: only every so many pixels enter the fit.
+        weight: ``(H, W)`` starting weights instead of the border prior.
+    Returns:
+        ``(H, W, 2)`` float32, pixels.
+    """
+    height, width = flow.shape[:2]
+    prior = border_prior(height, width) if weight is None else weight
+    x, y = _coordinates(height, width)
+    pick = (slice(step_px // 2, None, step_px), slice(step_px // 2, None, step_px))
+    basis = _basis(x[pick].ravel(), y[pick].ravel(), model)
+    target = flow[pick].reshape(-1, 2)
+    start = prior[pick].ravel()
+    weights = start
+    parameters = np.zeros((basis.shape[1], 2), np.float32)
+    for _ in range(_IRLS_ROUNDS):
+        weighted = basis * weights[:, None]
+        gram = weighted.T @ basis + 1e-4 * np.eye(basis.shape[1], dtype=np.float32)
+        parameters = np.linalg.solve(gram, weighted.T @ target).astype(np.float32)
+        error = np.sqrt(((target - basis @ parameters) ** 2).sum(-1))
+        scale = max(2.0 * _weighted_median(error, start), 0.05)
+        weights = start / (1 + (error / scale) ** 2) ** 2
+    return np.asarray((_basis(x.ravel(), y.ravel(), model) @ parameters).reshape(height, width, 2), np.float32)
+
+
+def _weighted_median(values: FloatArray, weights: FloatArray) -> float:
+    order = np.argsort(values)
+    mass = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(mass, 0.5 * mass[-1])])
+
+
+def flow_residual(flow: FloatArray) -> FloatArray:
+    """Speed that the camera does not explain: the smaller residual of the affine and the quadratic model.
+
+    Args:
+        flow: ``(H, W, 2)``, pixels.
+    Returns:
+        ``(H, W)`` float32, pixels, >= 0.
+    """
+    residuals = [np.sqrt(((flow - parametric_flow(flow, model)) ** 2).sum(-1)) for model in ("affine", "quadratic")]
+    return np.asarray(np.minimum(*residuals), np.float32)
+
+
+def residual_saliency(residual: FloatArray) -> FloatArray:
+    """Turn a residual into a motion seed: linear, normalised per frame.
+
+    ``clip((r - s) / max(q99(r), 3 s + 0.05), 0, 1)`` with ``s`` the median of ``r``.
+
+    Args:
+        residual: ``(H, W)``, pixels.
+    Returns:
+        ``(H, W)`` float32 in [0, 1].
+    """
+    scale = float(np.median(residual))
+    top = max(float(np.quantile(residual, 0.99)), 3 * scale + 0.05)
+    return np.asarray(np.clip((residual - scale) / top, 0, 1), np.float32)

@@ -1,0 +1,119 @@
+"""The camera's path through a shot: homographies between neighbouring frames, chained to one canvas."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ddvideo.arrays import ByteArray, FloatArray
+
+__all__ = ["CameraTracker", "canvas_bounds", "pair_homography", "rebased", "warp_points"]
+
+_CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
+
+
+def pair_homography(grey_from: ByteArray, grey_to: ByteArray) -> FloatArray:
+    """Homography of the dominant (background) motion between two frames.
+
+    Corners spread over the frame are tracked forth and back (pyramidal Lucas-Kanade) and fitted with MAGSAC; with too few good
+    tracks, or a result that folds the frame, the identity is returned.
+
+    Args:
+        grey_from, grey_to: ``(H, W)`` uint8.
+    Returns:
+        ``(3, 3)`` float32 in pixels: ``p_to ~ M p_from``.
+    """
+    identity = np.eye(3, dtype=np.float32)
+    points = _spread_corners(grey_from)
+    if len(points) < 12:
+        return identity
+    there, seen, _ = cv2.calcOpticalFlowPyrLK(grey_from, grey_to, points, None, winSize=(15, 15), maxLevel=3)
+    back, seen_back, _ = cv2.calcOpticalFlowPyrLK(grey_to, grey_from, there, None, winSize=(15, 15), maxLevel=3)
+    good = (seen.ravel() == 1) & (seen_back.ravel() == 1) & (np.abs(back - points).max(axis=(1, 2)) < 0.7)
+    if good.sum() < 12:
+        return identity
+    matrix, _ = cv2.findHomography(points[good], there[good], cv2.USAC_MAGSAC, 1.0, maxIters=2000, confidence=0.999)
+    if matrix is None or not _plausible(matrix, grey_from.shape):
+        return identity
+    return np.asarray(matrix / matrix[2, 2], np.float32)
+
+
+def _spread_corners(grey: ByteArray, rows: int = 4, columns: int = 6, each: int = 18) -> FloatArray:
+    """Corners taken from every cell of a raster, so that one busy region cannot outvote the rest: ``(N, 1, 2)``."""
+    height, width = grey.shape
+    found = []
+    for r in range(rows):
+        for c in range(columns):
+            y, x = r * height // rows, c * width // columns
+            cell = grey[y : (r + 1) * height // rows, x : (c + 1) * width // columns]
+            corners = cv2.goodFeaturesToTrack(cell, each, 0.01, 4)
+            if corners is not None:
+                found.append(corners.reshape(-1, 1, 2) + np.array([x, y], np.float32))
+    return np.concatenate(found).astype(np.float32) if found else np.empty((0, 1, 2), np.float32)
+
+
+def _plausible(matrix: FloatArray, shape: tuple[int, ...]) -> bool:
+    """Whether the frame's corners keep their order and about their size."""
+    height, width = shape[:2]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    moved = cv2.perspectiveTransform(corners[:, None], matrix.astype(np.float64))[:, 0]
+    if not np.isfinite(moved).all() or not cv2.isContourConvex(moved.astype(np.float32)):
+        return False
+    share = cv2.contourArea(moved.astype(np.float32), oriented=True) / (width * height)
+    return 0.6 < share < 1.7
+
+
+class CameraTracker:
+    """Collects the camera's path frame by frame, so that a shot of any length is followed in little memory."""
+
+    def __init__(self) -> None:
+        self._steps: list[FloatArray] = []
+        self._previous: ByteArray | None = None
+
+    def add(self, grey: ByteArray) -> None:
+        """Follow the camera to the next frame, ``(H, W)`` uint8."""
+        if self._previous is not None:
+            self._steps.append(pair_homography(self._previous, grey))
+        self._previous = grey
+
+    def path(self) -> FloatArray:
+        """The path so far, chained to its middle frame.
+
+        Returns:
+            ``(T, 3, 3)`` float32: row t maps frame t to the middle frame, both in coordinates of [-1, 1] over the frame.
+        """
+        height, width = self._previous.shape if self._previous is not None else (1, 1)
+        to_pixels = np.array([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]], np.float64)
+        from_pixels = np.linalg.inv(to_pixels)
+        from_first = [np.eye(3)]
+        for step in self._steps:  # maps the first frame to frame t
+            chained = from_pixels @ step.astype(np.float64) @ to_pixels @ from_first[-1]
+            from_first.append(chained / chained[2, 2])
+        return rebased(np.stack([np.linalg.inv(matrix) for matrix in from_first]), len(from_first) // 2)
+
+
+def rebased(path: FloatArray, origin: int) -> FloatArray:
+    """The same path with frame ``origin`` as the plane that all others map to: ``(T, 3, 3)`` float32."""
+    wide = path.astype(np.float64)
+    moved = np.linalg.inv(wide[origin]) @ wide
+    return np.asarray(moved / moved[:, 2:, 2:], np.float32)
+
+
+def warp_points(matrices: FloatArray, xy: FloatArray) -> FloatArray:
+    """Apply one homography a frame to points.
+
+    Args:
+        matrices: ``(T, 3, 3)``.
+        xy: ``(N, 2)`` or ``(T, N, 2)``.
+    Returns:
+        ``(T, N, 2)`` float32.
+    """
+    points = np.broadcast_to(xy, (len(matrices), *xy.shape[-2:]))
+    homogeneous = np.concatenate([points, np.ones_like(points[..., :1])], -1) @ matrices.transpose(0, 2, 1)
+    return np.asarray(homogeneous[..., :2] / homogeneous[..., 2:], np.float32)
+
+
+def canvas_bounds(path: FloatArray) -> FloatArray:
+    """Box that holds every frame of a path on the canvas: ``[x0, y0, x1, y1]``, in units of half a frame."""
+    corners = warp_points(path, _CORNERS.astype(np.float32)).reshape(-1, 2)
+    return np.asarray(np.concatenate([corners.min(0), corners.max(0)]), np.float32)

@@ -1,0 +1,12 @@
+"""The tasks: each a file that describes layers, forward model, seeds, terms and phases as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ddvideo.tasks.segment import SEGMENT
+from ddvideo.tasks.task import Task
+
+__all__ = ["TASKS"]
+
+TASKS: Mapping[str, Task] = {task.name: task for task in (SEGMENT,)}

@@ -1,0 +1,356 @@
+"""Segment: foreground, background and the alpha between them, of whatever moves on its own.
+
+Hints come from motion and are made consistent by non-local voting; the coupled background generator then tells what the
+scene behind cannot be, is voted in, and foreground, background and alpha are fitted together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from ddvideo.arrays import AnyArray, FloatArray
+from ddvideo.compositing import alpha_over, settle_alpha_over
+from ddvideo.config import Settings
+from ddvideo.detail.extend import extend_colours
+from ddvideo.detail.guided import guided_upsample
+from ddvideo.detail.plate import fill_from_frames
+from ddvideo.graph.features import FEATURES, appearance
+from ddvideo.graph.superpixels import superpixels, to_lab
+from ddvideo.graph.voting import reliability
+from ddvideo.hints.appearance import centre_prior
+from ddvideo.hints.consensus import Anchors, Consensus
+from ddvideo.hints.motion import observe_motion
+from ddvideo.hints.regions import Regions, weighted_otsu
+from ddvideo.tasks.task import Layer, Phase, Task, Term
+from ddvideo.tasks.window import (
+    Codes,
+    Conclusion,
+    Footage,
+    Memory,
+    Motion,
+    Neighbourhood,
+    Observation,
+    Render,
+    Seeds,
+    Window,
+)
+
+__all__ = ["SEGMENT"]
+
+_SUPERPIXELS = 900
+_VOTES, _SHORT_VOTES = 60, 15
+_RELIABLE = 0.4
+"""Below this the motion does not agree with what looks alike (running water): appearance decides."""
+_MOVING_PX = 0.5
+"""Slower than this, at working size, counts as nothing moving on its own."""
+_SOFTNESS = 0.25
+"""Width of the step from 0 to 1 around the threshold, in parts of the threshold."""
+_ANCHOR_FRAMES = 8
+_ANCHOR_VOTES = ("surround", "motion", "joint")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _State:
+    """What is known of a window's superpixels; arrays are ``(N,)``."""
+
+    regions: Regions
+    consensus: Consensus
+    features: list[FloatArray]
+    motion: FloatArray
+    """Motion seed."""
+    votes: Mapping[str, FloatArray]
+    """Voted scores: ``motion`` and, once the background is fitted, ``joint``; each over its scale."""
+    by_appearance: bool
+    cue: FloatArray
+    """What the background generator cannot explain, in [0, 1]."""
+    scales: dict[str, float]
+    """What was decided on this window, for the shot's other windows to take over."""
+    memory: Memory | None
+    likelihood: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
+    """Of being foreground, after the last vote."""
+
+
+def _observe(around: Neighbourhood, settings: Settings) -> Observation:
+    frame = around.frames[0]
+    labels = superpixels(frame, _SUPERPIXELS)
+    count = int(labels.max()) + 1
+    motion = observe_motion(around.frames)
+    regions = Regions([labels])
+    observed: dict[str, AnyArray] = {
+        "labels": labels.astype(np.uint16),
+        "features": appearance(to_lab(frame), labels, count),
+        "motion": regions.mean([motion.seed]),
+        "centre": centre_prior(labels, count),
+        "speed_px": np.array(motion.speed_px, np.float32),
+    }
+    if motion.flow is not None and motion.confidence is not None:
+        observed["flow"] = motion.flow.astype(np.float16)
+        observed["confidence"] = motion.confidence.astype(np.float16)
+    return observed
+
+
+def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
+    regions = Regions([seen["labels"] for seen in window.observations])
+    features = [seen["features"] for seen in window.observations]
+    consensus = Consensus(features, regions.border(), _anchors(window, memory))
+    motion = np.concatenate([seen["motion"] for seen in window.observations])
+    scales: dict[str, float] = {}
+    by_appearance, warnings = _mode(window, motion, consensus, memory)
+    if by_appearance:
+        centre = np.concatenate([seen["centre"] for seen in window.observations])
+        hint = consensus.surround * centre
+    else:
+        hint = motion * (0.5 + 0.5 * consensus.surround)
+    voted = _over_scale(consensus.vote(hint, steps=_VOTES, name="motion"), "motion", scales, memory)
+    state = _State(
+        regions=regions,
+        consensus=consensus,
+        features=features,
+        motion=motion,
+        votes={"motion": voted},
+        by_appearance=by_appearance,
+        cue=np.zeros(len(regions), np.float32),
+        scales=scales,
+        memory=memory,
+    )
+    return _seeds(window, state, "motion", voted, tuple(warnings))
+
+
+def _mode(
+    window: Window, motion: FloatArray, consensus: Consensus, memory: Memory | None
+) -> tuple[bool, list[str]]:
+    """Whether appearance alone has to decide, and what the user should know of it. A shot's prior decides for all."""
+    if memory is not None:
+        return bool(memory["by_appearance"]), []
+    where = f"frames {window.shot.start} to {window.shot.stop - 1}"
+    guess = "the layers were told apart by appearance alone, which is a guess"
+    if window.shot.frames == 1:
+        return True, [f"there is a single frame: {guess}"]
+    speed = float(np.median([seen["speed_px"] for seen in window.observations]))
+    if speed < _MOVING_PX:
+        return True, [f"{where}: nothing moves on its own: {guess}"]
+    trust = reliability(motion, consensus.vote(motion, steps=_SHORT_VOTES, name="motion"))
+    if trust < _RELIABLE:
+        return True, [f"{where}: the motion looks like noise, as on running water: {guess}"]
+    return False, []
+
+
+def _anchors(window: Window, memory: Memory | None) -> Anchors | None:
+    """Superpixels of the shot's key frames that lie outside the window."""
+    if memory is None:
+        return None
+    frames = memory["anchor_frames"]
+    outside = np.unique(frames[~np.isin(frames, window.indices)])
+    if len(outside) == 0:
+        return None
+    chosen = outside[np.unique(np.linspace(0, len(outside) - 1, _ANCHOR_FRAMES).round().astype(int))]
+    rows = np.isin(frames, chosen)
+    return Anchors(memory["anchor_features"][rows], {name: memory[f"anchor_{name}"][rows] for name in _ANCHOR_VOTES})
+
+
+def _over_scale(scores: FloatArray, name: str, scales: dict[str, float], memory: Memory | None) -> FloatArray:
+    """Scores over their 99th percentile, which the shot's prior decides."""
+    given = None if memory is None else memory.get(f"scale_{name}")
+    scales[name] = max(float(np.quantile(scores, 0.99)) if given is None else float(given), 1e-6)
+    return np.asarray(scores / scales[name], np.float32)
+
+
+def _seeds(window: Window, state: _State, name: str, score: FloatArray, warnings: tuple[str, ...]) -> Seeds:
+    """What the generators start from, given a score that is about 1 on the foreground."""
+    likelihood = _likelihood(name, score, state)
+    score_map = state.regions.paint(likelihood)
+    cues = np.stack([state.cue, state.motion, state.consensus.surround, state.votes["motion"]], 1)
+    vectors = [
+        np.concatenate([features, state.regions.of_frame(cues, t)], 1) for t, features in enumerate(state.features)
+    ]
+    return Seeds(
+        targets={"hint": score_map, "behind": 1 - score_map},
+        motions={"object": _object_motion(score_map)},
+        codes=Codes(vectors=vectors, labels=np.stack(state.regions.labels)),
+        state=replace(state, likelihood=likelihood),
+        warnings=warnings,
+    )
+
+
+def _likelihood(name: str, score: FloatArray, state: _State) -> FloatArray:
+    """A score as a likelihood that is one half at Otsu's threshold, which the shot's prior decides for its chunks."""
+    given = None if state.memory is None else state.memory.get(f"scale_threshold_{name}")
+    threshold = weighted_otsu(score, state.regions.sizes) if given is None else float(given)
+    state.scales[f"threshold_{name}"] = threshold
+    width = _SOFTNESS * max(threshold, 1e-6)
+    return np.asarray(1 / (1 + np.exp(-np.clip((score - threshold) / width, -30, 30))), np.float32)
+
+
+def _object_motion(hint: FloatArray) -> Motion:
+    """Follows the hinted region: its centre becomes the canvas's origin, its size the unit."""
+    height, width = hint.shape[1:]
+    x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    rows = []
+    for frame in hint.astype(np.float64):
+        mass = frame.sum() + 1e-3 * frame.size
+        cx, cy = ((frame * x).sum() / mass, (frame * y).sum() / mass)
+        spread = np.sqrt((frame * ((x - cx) ** 2 + (y - cy) ** 2)).sum() / mass)
+        rows.append((cx, cy, 2.2 * max(spread, 0.1)))
+    track = cv2.GaussianBlur(np.array(rows, np.float64)[:, None], (1, 9), 0, sigmaY=2, borderType=cv2.BORDER_REPLICATE)
+    matrices = np.zeros((len(rows), 3, 3), np.float32)
+    for matrix, (cx, cy, size) in zip(matrices, track[:, 0], strict=True):
+        matrix[:] = [[1 / size, 0, -cx / size], [0, 1 / size, -cy / size], [0, 0, 1]]
+    return Motion(matrices=matrices, bounds=np.array([-1.5, -1.5, 1.5, 1.5], np.float32))
+
+
+def _vote_background_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
+    """What the background generator cannot draw is likely not background: voted together with the motion (R + G)."""
+    state: _State = seeds.state
+    if state.by_appearance:
+        return seeds
+    cue_map = []
+    for frame, drawn in zip(window.frames, render(("background",), 144), strict=True):
+        behind = drawn["background"]
+        small = cv2.resize(frame, behind.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        error = np.abs(small - behind).sum(2)
+        cue_map.append(cv2.resize(error, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+    scales = dict(state.scales)
+    raw = state.regions.mean(cue_map)
+    given = None if state.memory is None else state.memory.get("scale_cue")
+    scales["cue"] = max(float(np.quantile(raw, 0.98)) if given is None else float(given), 1e-6)
+    cue = np.clip(raw / scales["cue"], 0, 1)
+    motion = state.motion / max(float(np.quantile(state.motion, 0.99)), 1e-6)
+    hint = (motion + cue) * (0.5 + 0.5 * state.consensus.surround)
+    joint = _over_scale(state.consensus.vote(hint, steps=_VOTES, name="joint"), "joint", scales, state.memory)
+    changed = replace(state, cue=cue, scales=scales, votes={**state.votes, "joint": joint})
+    return _seeds(window, changed, "joint", (state.votes["motion"] + joint) / 2, seeds.warnings)
+
+
+def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
+    """Mean of the vote and, after a fit, of the fitted alpha."""
+    state: _State = seeds.state
+    likelihood = state.regions.paint(state.likelihood)
+    if render is not None:
+        fitted = np.stack([drawn["alpha"][..., 0] for drawn in render(("alpha",), max(window.size))])
+        likelihood = (likelihood + fitted) / 2
+    return Conclusion(maps={"alpha": likelihood}, memory=_memory(window, state), warnings=seeds.warnings)
+
+
+def _memory(window: Window, state: _State) -> dict[str, AnyArray]:
+    """What a shot's chunks take from its prior."""
+    frames = np.repeat(window.indices, state.regions.counts)
+    votes = {"surround": state.consensus.surround, **state.votes}
+    return {
+        "by_appearance": np.array(state.by_appearance),
+        "anchor_frames": frames.astype(np.int64),
+        "anchor_features": np.concatenate(state.features),
+        **{f"anchor_{name}": votes.get(name, state.votes["motion"]) for name in _ANCHOR_VOTES},
+        **{f"scale_{name}": np.array(value, np.float32) for name, value in state.scales.items()},
+    }
+
+
+def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
+    """Alpha along the frame's edges, foreground colours beyond them, background from the frames that saw it."""
+    scale = np.float32(1 / np.iinfo(footage.frames[0].dtype).max)
+    alphas = []
+    for full, small, hint in zip(footage.frames, footage.window.frames, footage.conclusion.maps["alpha"], strict=True):
+        edge_aware = guided_upsample(hint, small, full.astype(np.float32) * scale)
+        alphas.append((_matte(edge_aware) * 255).round().astype(np.uint8))
+    near = np.ones((2 * (max(alphas[0].shape) // 200) + 3,) * 2, np.uint8)
+    hidden = [cv2.dilate((alpha > 12).astype(np.uint8), near) > 0 for alpha in alphas]
+    visible = [(~hide).astype(np.uint8) * 255 for hide in hidden]
+    for t, full in enumerate(footage.frames):
+        frame = full.astype(np.float32) * scale
+        alpha = alphas[t].astype(np.float32) / 255
+        layers = {
+            "foreground": extend_colours(frame, alpha),
+            "background": _plate(t, footage, frame, hidden[t], visible),
+            "alpha": alpha[..., None],
+        }
+        yield settle_alpha_over(frame, layers)
+
+
+def _matte(soft: FloatArray) -> FloatArray:
+    """A soft map as a matte that is solid but for its edges, without crumbs."""
+    alpha = np.clip((soft - 0.5) * 2.5 + 0.5, 0, 1)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.25).astype(np.uint8), connectivity=8)
+    if count > 2:
+        area = stats[1:, cv2.CC_STAT_AREA]
+        kept = np.concatenate([[True], area >= 0.05 * area.max()])
+        alpha = np.where(kept[labels], alpha, 0)
+    return np.asarray(alpha, np.float32)
+
+
+def _plate(
+    t: int, footage: Footage, frame: FloatArray, hidden: AnyArray, visible: list[AnyArray]
+) -> FloatArray:
+    """The frame where the background shows; behind the rest other frames, then the generator, fitted in at the rim."""
+    if not hidden.any():
+        return frame
+    height, width = hidden.shape
+    filled, seen = fill_from_frames(t, footage.frames, visible, footage.window.camera.matrices, hidden)
+    if "background" in footage.drawn:
+        drawn = cv2.resize(footage.drawn["background"][t], (width, height), interpolation=cv2.INTER_CUBIC)
+    else:
+        drawn = extend_colours(frame, (~hidden).astype(np.float32), reach=0.5)
+    weight = np.clip(seen, 0, 1)[..., None]
+    guess = weight * filled + (1 - weight) * drawn
+    # Light differs between frames: what the guess misses around the hole is carried into it, smoothly.
+    small = (max(width // 8, 1), max(height // 8, 1))
+    rim = cv2.resize((~hidden).astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    miss = cv2.resize(np.where(hidden[..., None], 0, frame - guess), small, interpolation=cv2.INTER_AREA)
+    mass = cv2.GaussianBlur(rim, (0, 0), 4) + 1e-4
+    carried = cv2.resize(cv2.GaussianBlur(miss, (0, 0), 4) / mass[..., None], (width, height))
+    return np.where(hidden[..., None], np.clip(guess + carried, 0, 1), frame).astype(np.float32)
+
+
+_BACKGROUND_GRID = {"cells_px": (96, 48, 24, 12, 6)}
+
+SEGMENT = Task(
+    name="segment",
+    layers=(
+        Layer(name="foreground", channels=3, motion="object", canvas_px=96, options={"cells_px": (64, 32, 16, 8)}),
+        Layer(name="background", channels=3, motion="camera", canvas_px=144, options=_BACKGROUND_GRID),
+        Layer(name="alpha", channels=1, generator="region", may_vanish=False),
+    ),
+    main="foreground",
+    forward=alpha_over,
+    settle=settle_alpha_over,
+    observe=_observe,
+    seed=_seed,
+    phases=(
+        Phase(
+            name="background",
+            steps=120,
+            terms=(Term(name="reconstruction", weight=1.0, layers=("background",), options={"knee": 0.1}),),
+            layers=("background",),
+            size_px=144,
+            reseed=_vote_background_in,
+        ),
+        Phase(
+            name="warm",
+            steps=60,
+            terms=(
+                Term(name="reconstruction", weight=1.0, layers=("foreground",), target="hint"),
+                Term(name="reconstruction", weight=1.0, layers=("background",), target="behind"),
+                Term(name="agreement", weight=1.0, layers=("alpha",), target="hint", options={"q": 0.5}),
+            ),
+            layers=("foreground", "background", "alpha"),
+            size_px=144,
+        ),
+        Phase(
+            name="layers",
+            steps=150,
+            terms=(
+                Term(name="reconstruction", weight=1.0, options={"knee": 0.3}),
+                Term(name="reconstruction", weight=1.0, layers=("foreground",), target="hint"),
+                Term(name="reconstruction", weight=1.0, layers=("background",), target="behind"),
+                Term(name="agreement", weight=1.0, layers=("alpha",), target="hint", options={"q": 0.5}),
+                Term(name="coherence", weight=0.5, layers=("alpha",)),
+            ),
+            layers=("foreground", "background", "alpha"),
+            size_px=216,
+        ),
+    ),
+    conclude=_conclude,
+    finish=_finish,
+)

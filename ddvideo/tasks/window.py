@@ -1,0 +1,117 @@
+"""What passes between a task and the engine: frames that are fitted together, what is known of them, what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ddvideo.arrays import AnyArray, ByteArray, FloatArray
+from ddvideo.types import Shot
+
+__all__ = [
+    "Codes",
+    "Conclusion",
+    "Footage",
+    "Memory",
+    "Motion",
+    "Neighbourhood",
+    "Observation",
+    "Render",
+    "Seeds",
+    "Window",
+]
+
+Observation: TypeAlias = Mapping[str, AnyArray]
+"""What one frame tells. The engine reads ``flow`` ``(h, w, 2)`` (to the next frame, pixels) and ``confidence``
+``(h, w)`` in [0, 1] where they are there; all else is the task's own."""
+
+Memory: TypeAlias = Mapping[str, AnyArray]
+"""What is decided once for a shot and handed to its chunks."""
+
+Render: TypeAlias = Callable[[Sequence[str], int], Iterator[Mapping[str, FloatArray]]]
+"""``render(layers, size_px)``: the fitted layers of every frame of the window, ``(h, w, C)`` in [0, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhood:
+    """A frame and those around it in its shot, at working size; ``frames[0]`` is the frame itself."""
+
+    index: int
+    frames: Mapping[int, ByteArray]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Motion:
+    """Where the frames of a window lie on a layer's canvas."""
+
+    matrices: FloatArray
+    """``(T, 3, 3)``: frame, in [-1, 1], to the canvas plane, in units of half a frame."""
+    bounds: FloatArray
+    """``(4,)``: x0, y0, x1, y1 of the canvas on that plane; points beyond take the value at its edge."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Window:
+    """Frames of one shot that are fitted together."""
+
+    shot: Shot
+    indices: tuple[int, ...]
+    """Absolute, ascending; not always neighbours (a prior sees frames spread over its shot)."""
+    frames: Sequence[ByteArray]
+    """``(h, w, 3)`` RGB at working size."""
+    observations: Sequence[Observation]
+    camera: Motion
+    """The way of the camera: frames to one plane of the scene."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames."""
+        height, width = self.frames[0].shape[:2]
+        return height, width
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Codes:
+    """What region generators decode: a vector a superpixel."""
+
+    vectors: Sequence[FloatArray]
+    """Per frame ``(n_t, D)``."""
+    labels: AnyArray
+    """``(T, h, w)``, 0 to ``n_t - 1``."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seeds:
+    """Where a fit starts from."""
+
+    targets: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Maps ``(T, h, w)`` that terms compare with."""
+    motions: Mapping[str, Motion] = field(default_factory=dict)
+    """Of layers that move neither with the frame nor with the camera, by the name that the layers use."""
+    codes: Codes | None = None
+    state: Any = None
+    """The task's own, from ``seed`` through ``reseed`` to ``conclude``."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conclusion:
+    """What a window came to, at working size."""
+
+    maps: Mapping[str, FloatArray]
+    """``(T, h, w)`` or ``(T, h, w, C)``."""
+    memory: Memory = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Footage:
+    """A chunk at the input's own size, and what its fit came to."""
+
+    frames: Sequence[AnyArray]
+    """``(H, W, 3)`` uint8 or uint16."""
+    window: Window
+    conclusion: Conclusion
+    drawn: Mapping[str, FloatArray]
+    """The fitted layers at working size, ``(T, h, w, C)``; empty without a fit."""
