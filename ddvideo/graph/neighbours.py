@@ -41,7 +41,8 @@ def likeness_graph(
     fixed = torch.from_numpy(anchors) if anchors is not None and len(anchors) else None
     tensors = [torch.from_numpy(f) for f in features]
     columns, distances = [], []
-    links = min(neighbours, min(len(f) for f in features) - 1)
+    # A superpixel that is alone in its frame, and has no other frame to look at, is joined to itself.
+    links = max(min(neighbours, min(len(f) for f in features) - 1), 1)
     for t, queries in enumerate(tensors):
         near = [t + o for o in offsets if 0 <= t + o < len(tensors)]
         pool = torch.cat([tensors[u] for u in near] + ([] if fixed is None else [fixed]))
@@ -50,13 +51,16 @@ def likeness_graph(
             + ([] if fixed is None else [torch.arange(count, count + len(fixed))])
         )
         square = (pool**2).sum(1)[None] - 2 * queries @ pool.T
-        square[torch.arange(len(queries)), torch.arange(len(queries))] = torch.inf  # offset 0 comes first: not itself
+        if len(pool) > 1:
+            square[torch.arange(len(queries)), torch.arange(len(queries))] = torch.inf  # offset 0 comes first: not itself
         value, index = square.topk(links, 1, largest=False, sorted=True)
         distances.append((value + (queries**2).sum(1, keepdim=True)).clamp_min(0).numpy())
         columns.append(ids[index].numpy())
     squared = np.concatenate(distances)
-    weights = np.exp(-squared / max(float(np.median(squared)), 1e-12))
-    weights /= np.maximum(weights.sum(1, keepdims=True), 1e-12)
+    # Counted from each row's nearest, which leaves the normalised weights as they are: an outlier's do not underflow.
+    spread = max(float(np.median(squared)), 1e-12)
+    weights = np.exp(-(squared - squared.min(1, keepdims=True)) / spread)
+    weights /= weights.sum(1, keepdims=True)
     extra = 0 if fixed is None else len(fixed)
     data = np.concatenate([weights.ravel(), np.ones(extra)]).astype(np.float32)
     indices = np.concatenate([np.concatenate(columns).ravel(), np.arange(count, count + extra)])

@@ -13,10 +13,14 @@ __all__ = ["LabelArray", "border_labels", "mean_per_label", "superpixels", "to_l
 
 LabelArray = NDArray[np.int32]
 
+_COMPACTNESS = 20.0
+"""Higher than the usual 10: wiggly superpixels are broken by the connectivity step and swallowed by the wrong side."""
 
-def to_lab(frame: ByteArray) -> FloatArray:
-    """CIE L*a*b* of a frame ``(H, W, 3)`` RGB uint8: L in [0, 100], a and b about [-100, 100]."""
-    return np.asarray(cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
+
+def to_lab(frame: ByteArray | FloatArray) -> FloatArray:
+    """CIE L*a*b* of a frame ``(H, W, 3)``, RGB uint8 or float in [0, 1]: L in [0, 100], a and b about [-100, 100]."""
+    unit = frame.astype(np.float32) / 255 if frame.dtype == np.uint8 else frame
+    return np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def superpixels(frame: ByteArray, count: int) -> LabelArray:
@@ -30,7 +34,7 @@ def superpixels(frame: ByteArray, count: int) -> LabelArray:
     Source: Achanta et al., PAMI 2012 (SLIC), as scikit-image has it.
     """
     labels = slic(
-        frame, n_segments=count, compactness=10.0, max_num_iter=5, start_label=0, enforce_connectivity=True
+        frame, n_segments=count, compactness=_COMPACTNESS, max_num_iter=5, start_label=0, enforce_connectivity=True
     )
     return np.asarray(labels, np.int32)
 

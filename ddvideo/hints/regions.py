@@ -9,7 +9,7 @@ import numpy as np
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 from ddvideo.graph.superpixels import border_labels, mean_per_label
 
-__all__ = ["Regions", "weighted_otsu"]
+__all__ = ["Regions"]
 
 
 class Regions:
@@ -47,24 +47,3 @@ class Regions:
     def of_frame(self, values: FloatArray, t: int) -> FloatArray:
         """The part of ``values`` ``(N, ...)`` that belongs to frame ``t``."""
         return values[self.starts[t] : self.starts[t + 1]]
-
-
-def weighted_otsu(values: FloatArray, weights: AnyArray, bins: int = 256) -> float:
-    """Otsu's threshold of weighted samples (superpixels count as their pixels); the middle where all are equal.
-
-    Args:
-        values: ``(N,)``.
-        weights: ``(N,)``, >= 0.
-    Source: Otsu, IEEE SMC 1979, eq. 18: the threshold that maximises the variance between the two classes.
-    """
-    low, high = float(values.min()), float(values.max())
-    if high - low < 1e-9:
-        return (low + high) / 2
-    mass, edges = np.histogram(values, bins=bins, range=(low, high), weights=weights)
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(mass)
-    above = below[-1] - below
-    moment = np.cumsum(mass * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (moment / below - (moment[-1] - moment) / above) ** 2
-    return float(centres[int(np.nanargmax(between[:-1]))])

@@ -52,6 +52,7 @@ def parametric_flow(flow: FloatArray, model: FlowModel, *, step_px: int = 6, wei
     height, width = flow.shape[:2]
     prior = border_prior(height, width) if weight is None else weight
     x, y = _coordinates(height, width)
+    step_px = max(min(step_px, height // 4, width // 4), 1)
     pick = (slice(step_px // 2, None, step_px), slice(step_px // 2, None, step_px))
     basis = _basis(x[pick].ravel(), y[pick].ravel(), model)
     target = flow[pick].reshape(-1, 2)

@@ -13,6 +13,7 @@ from ddvideo.errors import ShapeError
 __all__ = ["FlowQuality", "backward_warp", "consistency", "dense_flow", "to_grey"]
 
 FlowQuality = Literal["ultrafast", "fast", "medium"]
+_LEAST_PX = 64
 _DIS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
@@ -39,8 +40,15 @@ def dense_flow(grey_from: ByteArray, grey_to: ByteArray, *, quality: FlowQuality
     """
     if grey_from.shape != grey_to.shape:
         raise ShapeError(f"flow needs two frames of one shape, not {grey_from.shape} and {grey_to.shape}")
+    height, width = grey_from.shape
+    # OpenCV's search crashes on frames that are smaller than its patches at the coarsest level: edges are repeated.
+    padding = (0, max(_LEAST_PX - height, 0), 0, max(_LEAST_PX - width, 0))
+    if any(padding):
+        grey_from, grey_to = (
+            cv2.copyMakeBorder(grey, *padding, borderType=cv2.BORDER_REPLICATE) for grey in (grey_from, grey_to)
+        )
     flow = cv2.DISOpticalFlow_create(_DIS[quality]).calc(grey_from, grey_to, None)
-    return np.asarray(flow, np.float32)
+    return np.asarray(flow[:height, :width], np.float32)
 
 
 def backward_warp(image: FloatArray, flow: FloatArray) -> FloatArray:

@@ -9,6 +9,8 @@ from ddvideo.arrays import ByteArray, FloatArray
 
 __all__ = ["CameraTracker", "canvas_bounds", "pair_homography", "rebased", "warp_points"]
 
+_LEAST_TRACKS = 12
+_INLIER_PX = 0.3
 _CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
 
 
@@ -25,17 +27,28 @@ def pair_homography(grey_from: ByteArray, grey_to: ByteArray) -> FloatArray:
     """
     identity = np.eye(3, dtype=np.float32)
     points = _spread_corners(grey_from)
-    if len(points) < 12:
+    if len(points) < _LEAST_TRACKS:
         return identity
     there, seen, _ = cv2.calcOpticalFlowPyrLK(grey_from, grey_to, points, None, winSize=(15, 15), maxLevel=3)
     back, seen_back, _ = cv2.calcOpticalFlowPyrLK(grey_to, grey_from, there, None, winSize=(15, 15), maxLevel=3)
     good = (seen.ravel() == 1) & (seen_back.ravel() == 1) & (np.abs(back - points).max(axis=(1, 2)) < 0.7)
-    if good.sum() < 12:
+    if good.sum() < _LEAST_TRACKS:
         return identity
     matrix, _ = cv2.findHomography(points[good], there[good], cv2.USAC_MAGSAC, 1.0, maxIters=2000, confidence=0.999)
     if matrix is None or not _plausible(matrix, grey_from.shape):
         return identity
+    matrix = _refined(matrix, points[good], there[good])
     return np.asarray(matrix / matrix[2, 2], np.float32)
+
+
+def _refined(matrix: FloatArray, points: FloatArray, there: FloatArray) -> FloatArray:
+    """Least squares on the tracks that fit best: what is summed over a shot's frames has to be exact."""
+    error = np.linalg.norm(cv2.perspectiveTransform(points, matrix) - there, axis=2).ravel()
+    near = error < _INLIER_PX
+    if near.sum() < 4 * _LEAST_TRACKS:
+        return matrix
+    refined, _ = cv2.findHomography(points[near], there[near], 0)
+    return matrix if refined is None else refined
 
 
 def _spread_corners(grey: ByteArray, rows: int = 4, columns: int = 6, each: int = 18) -> FloatArray:
@@ -82,7 +95,9 @@ class CameraTracker:
         Returns:
             ``(T, 3, 3)`` float32: row t maps frame t to the middle frame, both in coordinates of [-1, 1] over the frame.
         """
-        height, width = self._previous.shape if self._previous is not None else (1, 1)
+        if self._previous is None:
+            return np.empty((0, 3, 3), np.float32)
+        height, width = self._previous.shape
         to_pixels = np.array([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]], np.float64)
         from_pixels = np.linalg.inv(to_pixels)
         from_first = [np.eye(3)]

@@ -24,7 +24,8 @@ from ddvideo.graph.voting import reliability
 from ddvideo.hints.appearance import centre_prior
 from ddvideo.hints.consensus import Anchors, Consensus
 from ddvideo.hints.motion import observe_motion
-from ddvideo.hints.regions import Regions, weighted_otsu
+from ddvideo.hints.regions import Regions
+from ddvideo.hints.threshold import stable_threshold
 from ddvideo.tasks.task import Layer, Phase, Task, Term
 from ddvideo.tasks.window import (
     Codes,
@@ -41,7 +42,7 @@ from ddvideo.tasks.window import (
 
 __all__ = ["SEGMENT"]
 
-_SUPERPIXELS = 900
+_SUPERPIXELS = 1200
 _VOTES, _SHORT_VOTES = 60, 15
 _RELIABLE = 0.4
 """Below this the motion does not agree with what looks alike (running water): appearance decides."""
@@ -49,6 +50,7 @@ _MOVING_PX = 0.5
 """Slower than this, at working size, counts as nothing moving on its own."""
 _SOFTNESS = 0.25
 """Width of the step from 0 to 1 around the threshold, in parts of the threshold."""
+_LAB_UNITS = np.array([100, 60, 60], np.float32)
 _ANCHOR_FRAMES = 8
 _ANCHOR_VOTES = ("surround", "motion", "joint")
 
@@ -177,9 +179,9 @@ def _seeds(window: Window, state: _State, name: str, score: FloatArray, warnings
 
 
 def _likelihood(name: str, score: FloatArray, state: _State) -> FloatArray:
-    """A score as a likelihood that is one half at Otsu's threshold, which the shot's prior decides for its chunks."""
+    """A score as a likelihood that is one half at the stable threshold, which the shot's prior decides for its chunks."""
     given = None if state.memory is None else state.memory.get(f"scale_threshold_{name}")
-    threshold = weighted_otsu(score, state.regions.sizes) if given is None else float(given)
+    threshold = stable_threshold(score, state.regions.sizes) if given is None else float(given)
     state.scales[f"threshold_{name}"] = threshold
     width = _SOFTNESS * max(threshold, 1e-6)
     return np.asarray(1 / (1 + np.exp(-np.clip((score - threshold) / width, -30, 30))), np.float32)
@@ -210,8 +212,8 @@ def _vote_background_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
     cue_map = []
     for frame, drawn in zip(window.frames, render(("background",), 144), strict=True):
         behind = drawn["background"]
-        small = cv2.resize(frame, behind.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        error = np.abs(small - behind).sum(2)
+        small = cv2.resize(frame, behind.shape[1::-1], interpolation=cv2.INTER_AREA)
+        error = (np.abs(to_lab(small) - to_lab(behind)) / _LAB_UNITS).sum(2)
         cue_map.append(cv2.resize(error, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR))
     scales = dict(state.scales)
     raw = state.regions.mean(cue_map)
@@ -320,7 +322,7 @@ SEGMENT = Task(
     phases=(
         Phase(
             name="background",
-            steps=120,
+            steps=160,
             terms=(Term(name="reconstruction", weight=1.0, layers=("background",), options={"knee": 0.1}),),
             layers=("background",),
             size_px=144,
