@@ -20,6 +20,7 @@ def extend_colours(frame: FloatArray, alpha: FloatArray, *, reach: float = 0.02)
         frame: ``(H, W, 3)`` in [0, 1].
         alpha: ``(H, W)`` in [0, 1].
         reach: of the colours, in parts of the longer side.
+
     Returns:
         ``(H, W, 3)`` float32.
     Source: normalised convolution, Knutsson and Westin, CVPR 1993.

@@ -19,8 +19,10 @@ def guided_coefficients(values: FloatArray, guide: FloatArray, *, radius_px: int
         guide: ``(h, w, 3)`` RGB in [0, 1].
         radius_px: of the square window.
         eps: variance of the guide under which the map is rather smoothed than bound to it.
+
     Returns:
         ``(h, w, 4)`` float32: the factors of R, G and B, and the offset, averaged over the windows.
+
     Raises:
         ShapeError: the two are not of one size.
     Source: He, Sun and Tang, PAMI 2013, eqs. 18 to 20 (colour guide).
@@ -37,9 +39,7 @@ def guided_coefficients(values: FloatArray, guide: FloatArray, *, radius_px: int
     covariance = mean(guide * values[..., None]) - centre * level[..., None]
     pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
     products = mean(np.stack([guide[..., i] * guide[..., j] for i, j in pairs[:3]], -1))
-    products = np.concatenate(
-        [products, mean(np.stack([guide[..., i] * guide[..., j] for i, j in pairs[3:]], -1))], -1
-    )
+    products = np.concatenate([products, mean(np.stack([guide[..., i] * guide[..., j] for i, j in pairs[3:]], -1))], -1)
     rr, rg, rb, gg, gb, bb = (products[..., k] - centre[..., i] * centre[..., j] for k, (i, j) in enumerate(pairs))
     rr, gg, bb = rr + eps, gg + eps, bb + eps
     # The inverse of the symmetric 3 x 3 matrix by its cofactors: far quicker than a solver a pixel.
@@ -47,9 +47,10 @@ def guided_coefficients(values: FloatArray, guide: FloatArray, *, radius_px: int
     c_gg, c_gb, c_bb = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
     determinant = rr * c_rr + rg * c_rg + rb * c_rb
     r, g, b = covariance[..., 0], covariance[..., 1], covariance[..., 2]
-    factors = np.stack(
-        [c_rr * r + c_rg * g + c_rb * b, c_rg * r + c_gg * g + c_gb * b, c_rb * r + c_gb * g + c_bb * b], -1
-    ) / np.maximum(determinant, 1e-12)[..., None]
+    factors = (
+        np.stack([c_rr * r + c_rg * g + c_rb * b, c_rg * r + c_gg * g + c_gb * b, c_rb * r + c_gb * g + c_bb * b], -1)
+        / np.maximum(determinant, 1e-12)[..., None]
+    )
     offset = level - (factors * centre).sum(-1)
     return np.concatenate([mean(factors), mean(offset)[..., None]], -1)
 
@@ -65,6 +66,7 @@ def guided_upsample(
         full: ``(H, W, 3)`` RGB in [0, 1], float32.
         radius_px: of the window, in working pixels.
         eps: see :func:`guided_coefficients`.
+
     Returns:
         ``(H, W)`` float32, not clipped.
     Source: He and Sun, 2015 (fast guided filter): coefficients are computed small and enlarged.

@@ -33,6 +33,7 @@ def fill_from_frames(
         visible: ``(H, W)`` uint8: 255 where a frame shows the background.
         camera: ``(T, 3, 3)`` frame to a common plane, in [-1, 1] over the frame.
         wanted: ``(H, W)``: the pixels that are asked for.
+
     Returns:
         Colours ``(H, W, 3)`` in [0, 1], and how many frames have shown each pixel ``(H, W)``, 0 outside ``wanted``'s
         surroundings.

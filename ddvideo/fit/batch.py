@@ -20,7 +20,8 @@ __all__ = ["Batch", "Sampler"]
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
     """Points of ``P`` pairs: the first ``P`` entries of an axis ``B = 2 P`` lie in the earlier frames, the rest are the same
-    scene points in the later ones."""
+    scene points in the later ones.
+    """
 
     position: Tensor
     """``(B,)`` frames, counted within the window."""

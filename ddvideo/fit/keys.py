@@ -15,6 +15,7 @@ def key_frames(shot: Shot, most: int) -> tuple[int, ...]:
     Args:
         shot: the shot.
         most: at most so many frames, at least 2.
+
     Returns:
         Absolute indices, ascending, the first and the last frame among them where there are at least two pairs.
     """

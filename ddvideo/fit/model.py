@@ -17,6 +17,7 @@ from ddvideo.tasks.window import Motion, Seeds, Window
 
 __all__ = ["Model", "pixel_centres"]
 
+
 def pixel_centres(height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
     """Centres of all pixels, ``(height, width, 2)``, x then y in [-1, 1] over the frame."""
     y = (torch.arange(height, device=device) + 0.5) / height * 2 - 1
@@ -97,6 +98,7 @@ class Model(nn.Module):
             names: which layers.
             position: ``(B,)`` frames, counted within the window.
             xy: ``(B, h, w, 2)`` in [-1, 1] over the frame.
+
         Returns:
             name to ``(B, C, h, w)`` in [0, 1], float32.
         """
@@ -116,7 +118,17 @@ class Model(nn.Module):
         """Whole frames, one after the other: name to ``(h, w, C)``, the longer side ``size_px`` at most."""
         height, width = self.size
         scale = min(1.0, size_px / max(height, width))
-        xy = pixel_centres(max(round(height * scale), 2), max(round(width * scale), 2), self.times.device)[None]
+        rows, columns = max(round(height * scale), 2), max(round(width * scale), 2)
+        points = pixel_centres(rows, columns, self.times.device).reshape(1, 1, -1, 2)
         for position in range(len(self.times)):
-            drawn = self.draw(names, torch.tensor([position], device=self.times.device), xy)
-            yield {name: values[0].permute(1, 2, 0).cpu().numpy() for name, values in drawn.items()}
+            at = torch.tensor([position], device=self.times.device)
+            frame = {}
+            for name in names:
+                pieces = [self.draw((name,), at, piece)[name] for piece in points.split(self._points_at_once(name), 2)]
+                values = torch.cat(pieces, 3)[0, :, 0].T
+                frame[name] = values.reshape(rows, columns, -1).contiguous().cpu().numpy()
+            yield frame
+
+    def _points_at_once(self, name: str) -> int:
+        """A decoder's memory goes with the points; a canvas is drawn as a whole, however few are read."""
+        return 2**30 if isinstance(self.generators[name], HourglassGenerator) else 2**14

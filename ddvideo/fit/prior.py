@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
-from ddvideo.arrays import AnyArray, FloatArray
+from ddvideo.arrays import ByteArray
+from ddvideo.errors import InputError
 from ddvideo.fit.clock import Clock
 from ddvideo.fit.keys import key_frames
 from ddvideo.fit.reading import gather
 from ddvideo.fit.shared import Shared, camera_motion, write_shared
-from ddvideo.fit.solver import fit
+from ddvideo.fit.solve import solve
 from ddvideo.media import open_source
 from ddvideo.motion.flow import to_grey
 from ddvideo.motion.homography import CameraTracker
@@ -24,11 +24,14 @@ from ddvideo.types import PriorJob, PriorRecord, Progress, ProgressEvent
 
 __all__ = ["fit_prior"]
 
-_TOLD_EVERY_FRAMES, _TOLD_EVERY_STEPS = 8, 5
+_TOLD_EVERY_FRAMES = 8
 
 
 def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: Progress) -> PriorRecord:
     """Read a shot once, fit its key frames, and write what its chunks share.
+
+    Where the key frames are all of the shot's frames, this is the whole fit, and its chunks only have to bring their
+    part of it to full size.
 
     See :func:`ddvideo.fit.execute` for the errors.
     """
@@ -39,12 +42,10 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
 
     def tell(done: int, total: int, message: str, loss: float | None = None) -> None:
         progress(
-            ProgressEvent(
-                stage="prior", message=message, shot=job.shot_index, done=done, total=total, loss=loss
-            )
+            ProgressEvent(stage="prior", message=message, shot=job.shot_index, done=done, total=total, loss=loss)
         )
 
-    def on_frame(index: int, frame: AnyArray) -> None:
+    def on_frame(index: int, frame: ByteArray) -> None:
         tracker.add(to_grey(frame))
         done = index - shot.start + 1
         if done % _TOLD_EVERY_FRAMES == 0 or done == shot.frames:
@@ -63,53 +64,37 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
             on_frame=on_frame,
             clock=clock,
         )
-    path: FloatArray = tracker.path()
-    present = tuple(index for index in keys if index in gathered.frames)
+    path = tracker.path()
+    if len(path) != shot.frames:
+        raise InputError(f"{job.source}: frames {shot.start} to {shot.stop - 1} could not all be read; was it changed?")
     window = Window(
         shot=shot,
-        indices=present,
-        frames=[gathered.frames[index] for index in present],
-        observations=[gathered.observations[index] for index in present],
-        camera=camera_motion(path, np.array(present) - shot.start),
+        indices=keys,
+        frames=[gathered.frames[index] for index in keys],
+        observations=[gathered.observations[index] for index in keys],
+        camera=camera_motion(path, np.array(keys) - shot.start),
     )
-    with clock.count("seeds"):
-        seeds = task.seed(window, None, settings)
-    steps, weights, warnings, render = 0, {}, (), None
-    if options["coupled"]:
-
-        def tell_step(done: int, total: int, loss: float) -> None:
-            if done % _TOLD_EVERY_STEPS == 0 or done == total:
-                tell(done, total, "fitting", loss)
-
-        fitted = fit(
-            task,
-            window,
-            seeds,
-            device=settings.device,
-            seed=settings.seed,
-            effort=options["effort"],
-            tell=tell_step,
-        )
-        seeds, steps, warnings, render = fitted.seeds, fitted.steps, fitted.warnings, fitted.model.render
-        weights = {name: values.detach().cpu() for name, values in fitted.model.state_dict().items()}
-    conclusion = task.conclude(window, seeds, render, None)
+    solved = solve(task, window, settings, options, seed=settings.seed, clock=clock, tell=tell)
+    is_whole = len(keys) == shot.frames
     shared = Shared(
         camera=path,
-        observations=dict(zip(present, window.observations, strict=True)),
-        memory=conclusion.memory,
-        weights=weights,
+        # A chunk that is fitted anew need not observe again what was observed here.
+        observations={} if is_whole else dict(zip(keys, window.observations, strict=True)),
+        memory={} if is_whole else solved.conclusion.memory,
+        weights={} if is_whole else solved.weights,
+        maps=solved.conclusion.maps if is_whole else {},
+        drawn=solved.drawn if is_whole else {},
+        loss=solved.loss,
     )
     name, sha256 = write_shared(job.folder, job.shot_index, shared)
     record = PriorRecord(
         shot_index=job.shot_index,
         file=name,
         sha256=sha256,
-        steps=steps,
+        steps=solved.steps,
         seconds=clock.total,
         timings_seconds=clock.seconds,
-        warnings=(*conclusion.warnings, *warnings),
+        warnings=solved.warnings,
     )
     save_record(job.folder, record)
-    if torch.device(settings.device).type == "cuda":
-        torch.cuda.empty_cache()
     return record

@@ -90,7 +90,8 @@ def gather(
 
     def collect() -> None:
         index, future = pending.popleft()
-        gathered.observations[index] = future.result()
+        with clock.count("seeds"):
+            gathered.observations[index] = future.result()
 
     with ThreadPoolExecutor(threads) as pool:
         try:

@@ -17,7 +17,8 @@ from ddvideo.arrays import AnyArray, FloatArray
 from ddvideo.errors import DecompositionError
 from ddvideo.motion.homography import canvas_bounds, rebased
 from ddvideo.store import load_prior_record, write_bytes
-from ddvideo.tasks.window import Memory, Motion, Observation
+from ddvideo.fit.solve import Solved
+from ddvideo.tasks.window import Conclusion, Memory, Motion, Observation
 
 __all__ = ["Shared", "camera_motion", "read_shared", "write_shared"]
 
@@ -32,9 +33,25 @@ class Shared:
     camera: FloatArray
     """``(T, 3, 3)`` for every frame of the shot, to the plane of its middle frame."""
     observations: Mapping[int, Observation]
-    """Of the key frames, by absolute index: a chunk need not make them again."""
+    """Of the key frames, by absolute index."""
     memory: Memory
     weights: Mapping[str, Tensor]
+    maps: Mapping[str, FloatArray]
+    """``(T, h, w)`` for every frame of the shot where the prior has fitted all of them; else empty."""
+    drawn: Mapping[str, AnyArray]
+    """``(T, h, w, C)`` uint8, likewise."""
+    loss: float
+
+    def solved(self) -> Solved:
+        """What the prior came to, for the frames that were read."""
+        return Solved(
+            conclusion=Conclusion(maps=self.maps),
+            drawn=self.drawn,
+            weights={},
+            steps=0,
+            loss=self.loss,
+            warnings=(),
+        )
 
 
 def write_shared(folder: Path, shot_index: int, shared: Shared) -> tuple[str, str]:
@@ -46,6 +63,9 @@ def write_shared(folder: Path, shot_index: int, shared: Shared) -> tuple[str, st
     arrays: dict[str, AnyArray] = {"camera": shared.camera}
     arrays |= {f"memory/{name}": np.asarray(values) for name, values in shared.memory.items()}
     arrays |= {f"weights/{name}": values.numpy() for name, values in shared.weights.items()}
+    arrays |= {f"map/{name}": values.astype(np.float16) for name, values in shared.maps.items()}
+    arrays |= {f"drawn/{name}": values for name, values in shared.drawn.items()}
+    arrays["loss"] = np.array(shared.loss, np.float64)
     for index, observation in shared.observations.items():
         arrays |= {f"frame/{index}/{name}": values for name, values in observation.items()}
     data = save({name: np.ascontiguousarray(values).reshape(np.shape(values)) for name, values in arrays.items()})
@@ -54,8 +74,8 @@ def write_shared(folder: Path, shot_index: int, shared: Shared) -> tuple[str, st
     return name, hashlib.sha256(data).hexdigest()
 
 
-def read_shared(folder: Path, shot_index: int, frames: range) -> Shared:
-    """Read a prior back; of the observations only those of ``frames``.
+def read_shared(folder: Path, shot_index: int, rows: range) -> Shared:
+    """Read a prior back; of what belongs to single frames only that of ``rows``, counted within the shot.
 
     Raises:
         DecompositionError: it is not there, or damaged.
@@ -63,25 +83,32 @@ def read_shared(folder: Path, shot_index: int, frames: range) -> Shared:
     record = load_prior_record(folder, shot_index)
     if record is None:
         raise DecompositionError(f"{folder}: the prior of shot {shot_index} is missing or damaged: start again")
-    observations: dict[int, dict[str, AnyArray]] = {}
-    memory: dict[str, AnyArray] = {}
-    weights: dict[str, Tensor] = {}
+    parts: dict[str, dict[str, AnyArray]] = {"memory": {}, "weights": {}, "map": {}, "drawn": {}, "frame": {}}
+    cut = slice(rows.start, rows.stop)
     try:
         with safe_open(str(folder / record.file), "np") as file:
-            camera = file.get_tensor("camera")
+            camera, loss = file.get_tensor("camera"), float(file.get_tensor("loss"))
             for key in file.keys():  # noqa: SIM118 (not a mapping)
                 kind, _, name = key.partition("/")
-                if kind == "memory":
-                    memory[name] = file.get_tensor(key)
-                elif kind == "weights":
-                    weights[name] = torch.from_numpy(file.get_tensor(key))
-                elif kind == "frame":
-                    number, _, part = name.partition("/")
-                    if int(number) in frames:
-                        observations.setdefault(int(number), {})[part] = file.get_tensor(key)
+                if kind in ("map", "drawn"):
+                    parts[kind][name] = file.get_slice(key)[cut]
+                elif kind in parts:
+                    parts[kind][name] = file.get_tensor(key)
     except (SafetensorError, OSError, ValueError) as error:
         raise DecompositionError(f"{folder / record.file} is damaged ({error}): start again") from error
-    return Shared(camera=camera, observations=observations, memory=memory, weights=weights)
+    observations: dict[int, dict[str, AnyArray]] = {}
+    for name, values in parts["frame"].items():
+        number, _, part = name.partition("/")
+        observations.setdefault(int(number), {})[part] = values
+    return Shared(
+        camera=camera,
+        observations=observations,
+        memory=parts["memory"],
+        weights={name: torch.from_numpy(values) for name, values in parts["weights"].items()},
+        maps={name: values.astype(np.float32) for name, values in parts["map"].items()},
+        drawn=parts["drawn"],
+        loss=loss,
+    )
 
 
 def camera_motion(path: FloatArray, rows: AnyArray) -> Motion:

@@ -26,7 +26,8 @@ Drawn = Mapping[str, Tensor]
 
 def _reconstruction(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
     """The layers make the frame: all of them by the forward model, or one named layer by itself (robustly, where others
-    hide it). A target says how much of the frame is the layer's."""
+    hide it). A target says how much of the frame is the layer's.
+    """
     predicted = drawn[term.layers[0]] if term.layers else task.forward(drawn)
     weight = batch.targets[term.target] if term.target else None
     return reconstruction_loss(predicted, batch.frame, weight=weight, **term.options)

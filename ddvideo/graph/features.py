@@ -26,6 +26,7 @@ def appearance(lab: FloatArray, labels: LabelArray, count: int) -> FloatArray:
     Args:
         lab: ``(H, W, 3)`` L*a*b*.
         labels: ``(H, W)``, 0 to ``count - 1``.
+
     Returns:
         ``(count, FEATURES)`` float32.
     """
@@ -63,7 +64,10 @@ def _orientations(luma: FloatArray, flat: LabelArray, size: FloatArray) -> Float
     gx, gy = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
     magnitude, angle = cv2.cartToPolar(gx, gy)
     bins = np.minimum((np.mod(angle, np.pi) * (_ORIENTATIONS / np.pi)).astype(np.int32), _ORIENTATIONS - 1)
-    mass = np.bincount(
-        flat * _ORIENTATIONS + bins.ravel(), magnitude.ravel() / 100, minlength=len(size) * _ORIENTATIONS
-    ).reshape(-1, _ORIENTATIONS) / size[:, None]
+    mass = (
+        np.bincount(
+            flat * _ORIENTATIONS + bins.ravel(), magnitude.ravel() / 100, minlength=len(size) * _ORIENTATIONS
+        ).reshape(-1, _ORIENTATIONS)
+        / size[:, None]
+    )
     return np.asarray(np.sqrt(mass), np.float32)

@@ -31,6 +31,7 @@ def likeness_graph(
         offsets: frame offsets that are searched; those outside the sequence are left out.
         anchors: ``(A, D)``, superpixels of elsewhere among which every frame's are also sought; they come last, and
             only themselves are their neighbours.
+
     Returns:
         Sparse ``(N + A, N + A)`` matrix over all superpixels, frame after frame; rows sum to one, with weights
         ``exp(-d^2 / median(d^2))`` before normalisation.
@@ -52,7 +53,9 @@ def likeness_graph(
         )
         square = (pool**2).sum(1)[None] - 2 * queries @ pool.T
         if len(pool) > 1:
-            square[torch.arange(len(queries)), torch.arange(len(queries))] = torch.inf  # offset 0 comes first: not itself
+            square[torch.arange(len(queries)), torch.arange(len(queries))] = (
+                torch.inf
+            )  # offset 0 comes first: not itself
         value, index = square.topk(links, 1, largest=False, sorted=True)
         distances.append((value + (queries**2).sum(1, keepdim=True)).clamp_min(0).numpy())
         columns.append(ids[index].numpy())

@@ -29,6 +29,7 @@ def superpixels(frame: ByteArray, count: int) -> LabelArray:
     Args:
         frame: ``(H, W, 3)`` RGB uint8.
         count: regions wanted; the result has about as many.
+
     Returns:
         ``(H, W)`` int32 labels, 0 to n - 1 without gaps.
     Source: Achanta et al., PAMI 2012 (SLIC), as scikit-image has it.
@@ -45,6 +46,7 @@ def mean_per_label(values: FloatArray, labels: LabelArray, count: int) -> FloatA
     Args:
         values: ``(H, W)`` or ``(H, W, C)``.
         labels: ``(H, W)``, 0 to ``count - 1``.
+
     Returns:
         ``(count,)`` or ``(count, C)`` float32.
     """

@@ -17,6 +17,7 @@ def vote(graph: csr_array, scores: FloatArray, *, steps: int) -> FloatArray:
     Args:
         graph: ``(N, N)`` with rows that sum to one.
         scores: ``(N,)``.
+
     Returns:
         ``(N,)`` float32.
     Source: Faktor and Irani, BMVC 2014.
@@ -36,6 +37,7 @@ def surroundedness(
         border: ``(N,)``, superpixels on the frame's edge.
         steps: of the walk.
         start: ``(N,)`` instead of all ones.
+
     Returns:
         ``(N,)`` float32 in [0, 1], scaled so that its 99th percentile is one.
     """

@@ -19,6 +19,7 @@ def centre_prior(labels: AnyArray, count: int) -> FloatArray:
     Args:
         labels: ``(h, w)``, 0 to ``count - 1``.
         count: of superpixels.
+
     Returns:
         ``(count,)`` in (0, 1].
     Source: Judd et al., ICCV 2009 (the centre bias of photographs).

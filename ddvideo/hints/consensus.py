@@ -43,7 +43,9 @@ class Consensus:
         self._anchors = anchors
         self._graph: csr_array = likeness_graph(features, anchors=None if anchors is None else anchors.features)
         fixed = np.zeros(0 if anchors is None else len(anchors), np.bool_)
-        start = None if anchors is None else np.concatenate([np.ones(self._count, np.float32), anchors.scores["surround"]])
+        start = (
+            None if anchors is None else np.concatenate([np.ones(self._count, np.float32), anchors.scores["surround"]])
+        )
         self.surround = surroundedness(self._graph, np.concatenate([border, fixed]), start=start)[: self._count]
 
     def vote(self, scores: FloatArray, *, steps: int, name: str) -> FloatArray:

@@ -25,6 +25,7 @@ def stable_threshold(scores: FloatArray, sizes: AnyArray) -> float:
     Args:
         scores: ``(N,)``, >= 0.
         sizes: ``(N,)``, pixels of each.
+
     Returns:
         The threshold; the scores' middle where all are equal.
     Source: the criterion is that of maximally stable extremal regions (Matas et al., BMVC 2002), taken over a whole clip.

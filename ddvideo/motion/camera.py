@@ -35,7 +35,9 @@ def border_prior(height: int, width: int) -> FloatArray:
     return np.asarray(0.1 + np.maximum(abs(x), abs(y)) ** 3, np.float32)
 
 
-def parametric_flow(flow: FloatArray, model: FlowModel, *, step_px: int = 6, weight: FloatArray | None = None) -> FloatArray:
+def parametric_flow(
+    flow: FloatArray, model: FlowModel, *, step_px: int = 6, weight: FloatArray | None = None
+) -> FloatArray:
     """Fit a smooth model of the camera's motion to a flow and return it at every pixel.
 
     Iteratively re-weighted least squares with Geman-McClure weights whose scale follows the residual's weighted
@@ -46,6 +48,7 @@ def parametric_flow(flow: FloatArray, model: FlowModel, *, step_px: int = 6, wei
         model: affine (6 parameters) or quadratic (12).
         step_px: only every so many pixels enter the fit.
         weight: ``(H, W)`` starting weights instead of the border prior.
+
     Returns:
         ``(H, W, 2)`` float32, pixels.
     """
@@ -80,6 +83,7 @@ def flow_residual(flow: FloatArray) -> FloatArray:
 
     Args:
         flow: ``(H, W, 2)``, pixels.
+
     Returns:
         ``(H, W)`` float32, pixels, >= 0.
     """
@@ -94,6 +98,7 @@ def residual_saliency(residual: FloatArray) -> FloatArray:
 
     Args:
         residual: ``(H, W)``, pixels.
+
     Returns:
         ``(H, W)`` float32 in [0, 1].
     """

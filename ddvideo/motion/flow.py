@@ -32,8 +32,10 @@ def dense_flow(grey_from: ByteArray, grey_to: ByteArray, *, quality: FlowQuality
     Args:
         grey_from, grey_to: ``(H, W)`` uint8.
         quality: effort of the search.
+
     Returns:
         ``(H, W, 2)`` float32, pixels, x then y: ``grey_from[y, x]`` lies at ``grey_to[y + v, x + u]``.
+
     Raises:
         ShapeError: the frames differ in shape.
     Source: Kroeger et al., ECCV 2016 (dense inverse search), as OpenCV has it.
@@ -61,7 +63,9 @@ def backward_warp(image: FloatArray, flow: FloatArray) -> FloatArray:
     height, width = flow.shape[:2]
     grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.asarray(
-        cv2.remap(image, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+        cv2.remap(
+            image, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
         np.float32,
     )
 
@@ -72,6 +76,7 @@ def consistency(forward: FloatArray, backward: FloatArray, *, tolerance_px: floa
     Args:
         forward, backward: flows ``(H, W, 2)`` from a to b and from b to a, pixels.
         tolerance_px: error at which the confidence has fallen to 1/e.
+
     Returns:
         ``(H, W)`` float32 in [0, 1].
     """

@@ -22,6 +22,7 @@ def pair_homography(grey_from: ByteArray, grey_to: ByteArray) -> FloatArray:
 
     Args:
         grey_from, grey_to: ``(H, W)`` uint8.
+
     Returns:
         ``(3, 3)`` float32 in pixels: ``p_to ~ M p_from``.
     """
@@ -98,7 +99,9 @@ class CameraTracker:
         if self._previous is None:
             return np.empty((0, 3, 3), np.float32)
         height, width = self._previous.shape
-        to_pixels = np.array([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]], np.float64)
+        to_pixels = np.array(
+            [[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]], np.float64
+        )
         from_pixels = np.linalg.inv(to_pixels)
         from_first = [np.eye(3)]
         for step in self._steps:  # maps the first frame to frame t
@@ -120,6 +123,7 @@ def warp_points(matrices: FloatArray, xy: FloatArray) -> FloatArray:
     Args:
         matrices: ``(T, 3, 3)``.
         xy: ``(N, 2)`` or ``(T, N, 2)``.
+
     Returns:
         ``(T, N, 2)`` float32.
     """

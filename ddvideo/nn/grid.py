@@ -61,6 +61,7 @@ class GridGenerator(nn.Module):
         Args:
             time: ``(B,)`` in [0, 1] over the shot.
             xy: ``(B, h, w, 2)`` canvas coordinates in [-1, 1], x then y.
+
         Returns:
             ``(B, channels, h, w)``, unbounded.
         """

@@ -22,6 +22,7 @@ class LayerMotion(nn.Module):
         bounds: ``(4,)`` box of the canvas on that plane: x0, y0, x1, y1.
         learned: whether the correction is trained.
         raster: rows and columns of the shifts.
+
     Raises:
         ShapeError: the arrays are not of these shapes.
     """
@@ -48,6 +49,7 @@ class LayerMotion(nn.Module):
         Args:
             position: ``(B,)`` rows of ``matrices``.
             xy: ``(B, h, w, 2)`` in [-1, 1] over the frame.
+
         Returns:
             ``(B, h, w, 2)``; outside [-1, 1] where a point lies off the canvas.
         """

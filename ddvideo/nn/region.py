@@ -49,6 +49,7 @@ class RegionGenerator(nn.Module):
             codes: per frame ``(n_t, code_length)``.
             labels: ``(T, H, W)`` integers, 0 to ``n_t - 1``.
             rescale: measure the scale of the codes on these; False keeps the one that the weights were fitted with.
+
         Raises:
             ShapeError: the three do not belong together.
         """
@@ -71,6 +72,7 @@ class RegionGenerator(nn.Module):
 
         Args:
             time: ``(B,)``, each one of the bound times.
+
         Returns:
             values ``(N, channels)`` of the frames' superpixels one after the other, and ``(B + 1,)`` where each begins.
         """
@@ -89,6 +91,7 @@ class RegionGenerator(nn.Module):
         Args:
             time: ``(B,)``, each one of the bound times.
             xy: ``(B, h, w, 2)`` in [-1, 1] over the frame, x then y; the nearest pixel's superpixel is taken.
+
         Returns:
             ``(B, channels, h, w)``, unbounded.
         """

@@ -19,7 +19,20 @@ __all__ = ["STORE_VERSION", "input_sha256", "run_identity"]
 STORE_VERSION = 1
 """Raised when the files in the work folder, or what a chunk holds, change their meaning."""
 
-_FITTING = ("media", "motion", "nn", "losses", "graph", "hints", "detail", "compositing", "chunks", "shots", "tasks", "fit")
+_FITTING = (
+    "media",
+    "motion",
+    "nn",
+    "losses",
+    "graph",
+    "hints",
+    "detail",
+    "compositing",
+    "chunks",
+    "shots",
+    "tasks",
+    "fit",
+)
 """The parts of the package that decide what a chunk holds."""
 
 

@@ -18,7 +18,7 @@ from ddvideo.config import Settings
 from ddvideo.detail.extend import extend_colours
 from ddvideo.detail.guided import guided_upsample
 from ddvideo.detail.plate import fill_from_frames
-from ddvideo.graph.features import FEATURES, appearance
+from ddvideo.graph.features import appearance
 from ddvideo.graph.superpixels import superpixels, to_lab
 from ddvideo.graph.voting import reliability
 from ddvideo.hints.appearance import centre_prior
@@ -122,9 +122,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     return _seeds(window, state, "motion", voted, tuple(warnings))
 
 
-def _mode(
-    window: Window, motion: FloatArray, consensus: Consensus, memory: Memory | None
-) -> tuple[bool, list[str]]:
+def _mode(window: Window, motion: FloatArray, consensus: Consensus, memory: Memory | None) -> tuple[bool, list[str]]:
     """Whether appearance alone has to decide, and what the user should know of it. A shot's prior decides for all."""
     if memory is not None:
         return bool(memory["by_appearance"]), []
@@ -254,7 +252,7 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
     """Alpha along the frame's edges, foreground colours beyond them, background from the frames that saw it."""
     scale = np.float32(1 / np.iinfo(footage.frames[0].dtype).max)
     alphas = []
-    for full, small, hint in zip(footage.frames, footage.window.frames, footage.conclusion.maps["alpha"], strict=True):
+    for full, small, hint in zip(footage.frames, footage.small, footage.maps["alpha"], strict=True):
         edge_aware = guided_upsample(hint, small, full.astype(np.float32) * scale)
         alphas.append((_matte(edge_aware) * 255).round().astype(np.uint8))
     near = np.ones((2 * (max(alphas[0].shape) // 200) + 3,) * 2, np.uint8)
@@ -282,24 +280,23 @@ def _matte(soft: FloatArray) -> FloatArray:
     return np.asarray(alpha, np.float32)
 
 
-def _plate(
-    t: int, footage: Footage, frame: FloatArray, hidden: AnyArray, visible: list[AnyArray]
-) -> FloatArray:
+def _plate(t: int, footage: Footage, frame: FloatArray, hidden: AnyArray, visible: list[AnyArray]) -> FloatArray:
     """The frame where the background shows; behind the rest other frames, then the generator, fitted in at the rim."""
     if not hidden.any():
         return frame
     height, width = hidden.shape
-    filled, seen = fill_from_frames(t, footage.frames, visible, footage.window.camera.matrices, hidden)
+    filled, seen = fill_from_frames(t, footage.frames, visible, footage.camera, hidden)
     if "background" in footage.drawn:
-        drawn = cv2.resize(footage.drawn["background"][t], (width, height), interpolation=cv2.INTER_CUBIC)
+        small = footage.drawn["background"][t].astype(np.float32) / 255
+        drawn = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
     else:
         drawn = extend_colours(frame, (~hidden).astype(np.float32), reach=0.5)
     weight = np.clip(seen, 0, 1)[..., None]
     guess = weight * filled + (1 - weight) * drawn
     # Light differs between frames: what the guess misses around the hole is carried into it, smoothly.
-    small = (max(width // 8, 1), max(height // 8, 1))
-    rim = cv2.resize((~hidden).astype(np.float32), small, interpolation=cv2.INTER_AREA)
-    miss = cv2.resize(np.where(hidden[..., None], 0, frame - guess), small, interpolation=cv2.INTER_AREA)
+    size = (max(width // 8, 1), max(height // 8, 1))
+    rim = cv2.resize((~hidden).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    miss = cv2.resize(np.where(hidden[..., None], 0, frame - guess), size, interpolation=cv2.INTER_AREA)
     mass = cv2.GaussianBlur(rim, (0, 0), 4) + 1e-4
     carried = cv2.resize(cv2.GaussianBlur(miss, (0, 0), 4) / mass[..., None], (width, height))
     return np.where(hidden[..., None], np.clip(guess + carried, 0, 1), frame).astype(np.float32)
@@ -354,5 +351,6 @@ SEGMENT = Task(
         ),
     ),
     conclude=_conclude,
+    drawn=("background",),
     finish=_finish,
 )

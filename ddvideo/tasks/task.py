@@ -93,6 +93,8 @@ class Task:
     """Maps at working size from the fitted layers (or, without a fit, from the seeds), and what a shot's chunks share."""
     finish: Callable[[Footage], Iterator[Mapping[str, FloatArray]]]
     """Layers at the input's own size, frame by frame, settled."""
+    drawn: tuple[str, ...] = ()
+    """Fitted layers that ``finish`` wants at working size."""
     offsets: tuple[int, ...] = (-4, -2, -1, 1, 2, 4)
     """Frames around one that ``observe`` is shown."""
     options: Mapping[str, Any] = field(default_factory=dict)

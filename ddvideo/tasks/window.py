@@ -111,7 +111,11 @@ class Footage:
 
     frames: Sequence[AnyArray]
     """``(H, W, 3)`` uint8 or uint16."""
-    window: Window
-    conclusion: Conclusion
-    drawn: Mapping[str, FloatArray]
-    """The fitted layers at working size, ``(T, h, w, C)``; empty without a fit."""
+    small: Sequence[ByteArray]
+    """``(h, w, 3)`` at working size."""
+    camera: FloatArray
+    """``(T, 3, 3)``: frames to one plane of the scene, in [-1, 1] over the frame."""
+    maps: Mapping[str, FloatArray]
+    """What the window's conclusion has to say of these frames."""
+    drawn: Mapping[str, AnyArray]
+    """Fitted layers at working size, ``(T, h, w, C)`` uint8; empty without a fit."""
