@@ -143,7 +143,10 @@ Progress: TypeAlias = Callable[[ProgressEvent], None]
 
 @dataclass(frozen=True, kw_only=True)
 class PriorJob:
-    """Fit what is global to one shot. Plain data only, so that any process of any machine that sees the paths can run it."""
+    """Fit what is global to one shot.
+
+    Plain data only, so that any process of any machine that sees the paths can run it.
+    """
 
     id: str
     source: Path

@@ -72,7 +72,7 @@ def guided_upsample(
     Source: He and Sun, 2015 (fast guided filter): coefficients are computed small and enlarged.
     """
     height, width = full.shape[:2]
-    model = guided_coefficients(values, small.astype(np.float32) / 255, radius_px=radius_px, eps=eps)
+    model = guided_coefficients(values, small.astype(np.float32) / np.float32(255), radius_px=radius_px, eps=eps)
     if model.shape[:2] != (height, width):
-        model = cv2.resize(model, (width, height), interpolation=cv2.INTER_LINEAR)
+        model = np.asarray(cv2.resize(model, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     return np.asarray(np.einsum("hwc,hwc->hw", model[..., :3], full) + model[..., 3], np.float32)

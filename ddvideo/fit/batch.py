@@ -19,8 +19,10 @@ __all__ = ["Batch", "Sampler"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Points of ``P`` pairs: the first ``P`` entries of an axis ``B = 2 P`` lie in the earlier frames, the rest are the same
-    scene points in the later ones.
+    """Points of ``P`` pairs.
+
+    The first ``P`` entries of an axis ``B = 2 P`` lie in the earlier frames; the rest are the same scene points in the
+    later ones.
     """
 
     position: Tensor
@@ -69,7 +71,7 @@ class Sampler:
         self._order: list[int] = []
 
     def _read_flow(self, window: Window, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Flow in pixels of the phase's size ``(T, h, w, 2)`` and confidence ``(T, h, w)``; zero where there is none."""
+        """Flow in pixels of the phase's size ``(T, h, w, 2)``, confidence ``(T, h, w)``; zero where there is none."""
         height, width = window.size
         factor = np.array([size[0] / width, size[1] / height], np.float32)
         flows = np.zeros((len(window.indices), size[1], size[0], 2), np.float16)

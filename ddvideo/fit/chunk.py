@@ -52,7 +52,9 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
     with open_source(job.source) as source:
         full = [frame.rgb for frame in clock.each("decode", source.frames(chunk.start, chunk.stop))]
     if len(full) != chunk.frames:
-        raise InputError(f"{job.source}: frames {chunk.start} to {chunk.stop - 1} could not all be read; was it changed?")
+        raise InputError(
+            f"{job.source}: frames {chunk.start} to {chunk.stop - 1} could not all be read; was it changed?"
+        )
     rows = np.arange(chunk.start, chunk.stop) - job.shot.start
     footage = Footage(
         frames=full,
@@ -75,9 +77,7 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
         )
 
 
-def _refine(
-    job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Shared, clock: Clock, tell: Tell
-) -> Solved:
+def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Shared, clock: Clock, tell: Tell) -> Solved:
     """Fit the chunk's own frames, from where the prior has come to."""
     shot, chunk, settings = job.shot, job.chunk, job.settings
     frames = range(chunk.start, chunk.stop)

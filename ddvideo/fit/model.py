@@ -78,7 +78,8 @@ class Model(nn.Module):
         canvas = (max(round(across), 8), max(round(down), 8))
         if layer.generator == "grid":
             return GridGenerator(canvas, layer.channels, **layer.options)
-        return HourglassGenerator(canvas, layer.channels, **layer.options).to(memory_format=torch.channels_last)
+        hourglass = HourglassGenerator(canvas, layer.channels, **layer.options)
+        return nn.Module.to(hourglass, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def bind(self, seeds: Seeds, *, rescale: bool) -> None:
         """Give region generators the seeds' codes; ``rescale`` unless they go on from weights fitted elsewhere."""
@@ -124,7 +125,9 @@ class Model(nn.Module):
             at = torch.tensor([position], device=self.times.device)
             frame = {}
             for name in names:
-                pieces = [self.draw((name,), at, piece)[name] for piece in points.split(self._points_at_once(name), 2)]
+                pieces = [
+                    self.draw((name,), at, piece)[name] for piece in torch.split(points, self._points_at_once(name), 2)
+                ]
                 values = torch.cat(pieces, 3)[0, :, 0].T
                 frame[name] = values.reshape(rows, columns, -1).contiguous().cpu().numpy()
             yield frame

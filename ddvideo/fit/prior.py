@@ -41,9 +41,7 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
     tracker = CameraTracker()
 
     def tell(done: int, total: int, message: str, loss: float | None = None) -> None:
-        progress(
-            ProgressEvent(stage="prior", message=message, shot=job.shot_index, done=done, total=total, loss=loss)
-        )
+        progress(ProgressEvent(stage="prior", message=message, shot=job.shot_index, done=done, total=total, loss=loss))
 
     def on_frame(index: int, frame: ByteArray) -> None:
         tracker.add(to_grey(frame))

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ddvideo.arrays import AnyArray, FloatArray
 from ddvideo.errors import DecompositionError
+from ddvideo.fit.solve import Solved
 from ddvideo.motion.homography import canvas_bounds, rebased
 from ddvideo.store import load_prior_record, write_bytes
-from ddvideo.fit.solve import Solved
 from ddvideo.tasks.window import Conclusion, Memory, Motion, Observation
 
 __all__ = ["Shared", "camera_motion", "read_shared", "write_shared"]

@@ -173,10 +173,10 @@ def _parameters(phase: Phase, model: Model) -> list[dict[str, object]]:
     groups: list[dict[str, object]] = []
     for name in phase.layers:
         generator, motion = model.generators[name], model.motions[name]
-        grids = set(generator.grids.parameters()) if isinstance(generator, GridGenerator) else set()
+        grids = set(generator.grids) if isinstance(generator, GridGenerator) else set()
         groups.append({"params": [p for p in generator.parameters() if p not in grids], "lr": phase.rate})
         if grids:
-            groups.append({"params": list(generator.grids.parameters()), "lr": phase.grid_rate})
+            groups.append({"params": [p for p in generator.parameters() if p in grids], "lr": phase.grid_rate})
         if isinstance(motion, LayerMotion) and motion.learned:
             groups.append({"params": list(motion.parameters()), "lr": 0.2 * phase.rate})
     return groups

@@ -1,0 +1,1 @@
+"""Superpixels of frames, how alike they look, and votes over the graph that this makes."""

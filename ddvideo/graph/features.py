@@ -26,6 +26,7 @@ def appearance(lab: FloatArray, labels: LabelArray, count: int) -> FloatArray:
     Args:
         lab: ``(H, W, 3)`` L*a*b*.
         labels: ``(H, W)``, 0 to ``count - 1``.
+        count: of superpixels.
 
     Returns:
         ``(count, FEATURES)`` float32.
@@ -38,7 +39,7 @@ def appearance(lab: FloatArray, labels: LabelArray, count: int) -> FloatArray:
         parts.append(_soft_histogram(lab[..., channel].ravel(), flat, size, _BINS[channel], _RANGES[channel]) * 0.7)
     parts.append(_orientations(lab[..., 0], flat, size) * 0.7)
     context = cv2.blur(lab, (max(width // 9, 1), max(width // 9, 1)), borderType=cv2.BORDER_REFLECT)
-    parts.append(mean_per_label(context, labels, count) / np.float32(60))
+    parts.append(mean_per_label(np.asarray(context, np.float32), labels, count) / np.float32(60))
     parts.append(mean_per_label(lab, labels, count) / np.float32(40))
     x, y = np.meshgrid(np.linspace(0, 1, width, dtype=np.float32), np.linspace(0, 1, height, dtype=np.float32))
     parts.append(mean_per_label(np.stack([x, y], -1), labels, count) * np.float32(0.8))

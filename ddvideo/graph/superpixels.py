@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import slic
 
-from ddvideo.arrays import ByteArray, FloatArray
+from ddvideo.arrays import AnyArray, ByteArray, FloatArray
 
 __all__ = ["LabelArray", "border_labels", "mean_per_label", "superpixels", "to_lab"]
 
@@ -17,7 +17,7 @@ _COMPACTNESS = 20.0
 """Higher than the usual 10: wiggly superpixels are broken by the connectivity step and swallowed by the wrong side."""
 
 
-def to_lab(frame: ByteArray | FloatArray) -> FloatArray:
+def to_lab(frame: AnyArray) -> FloatArray:
     """CIE L*a*b* of a frame ``(H, W, 3)``, RGB uint8 or float in [0, 1]: L in [0, 100], a and b about [-100, 100]."""
     unit = frame.astype(np.float32) / 255 if frame.dtype == np.uint8 else frame
     return np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB), np.float32)
@@ -46,6 +46,7 @@ def mean_per_label(values: FloatArray, labels: LabelArray, count: int) -> FloatA
     Args:
         values: ``(H, W)`` or ``(H, W, C)``.
         labels: ``(H, W)``, 0 to ``count - 1``.
+        count: of superpixels.
 
     Returns:
         ``(count,)`` or ``(count, C)`` float32.

@@ -17,6 +17,7 @@ def vote(graph: csr_array, scores: FloatArray, *, steps: int) -> FloatArray:
     Args:
         graph: ``(N, N)`` with rows that sum to one.
         scores: ``(N,)``.
+        steps: rounds.
 
     Returns:
         ``(N,)`` float32.

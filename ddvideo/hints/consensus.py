@@ -56,4 +56,4 @@ class Consensus:
 
     def neighbours(self) -> AnyArray:
         """Indices of every node's likes, ``(N, k)``."""
-        return self._graph.indices[: self._graph.indptr[self._count]].reshape(self._count, -1)
+        return np.asarray(self._graph.indices[: self._graph.indptr[self._count]].reshape(self._count, -1))

@@ -22,7 +22,7 @@ class MotionEvidence:
     """Motion of one frame against its neighbours, at working size."""
 
     seed: FloatArray
-    """``(h, w)`` in [0, 1]: speed that the camera does not explain; all 0 where nothing moves or there is no neighbour."""
+    """``(h, w)`` in [0, 1]: speed that the camera does not explain; 0 where nothing moves or there is no neighbour."""
     speed_px: float
     """The fastest hundredth of the frame moves on its own by so many pixels, at the gap where it is fastest."""
     flow: FloatArray | None
@@ -39,8 +39,8 @@ def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
 
     Args:
         frames: by their offset from the frame, ``(h, w, 3)`` RGB; 0 is the frame itself.
-    Source: the residual of a robustly fitted camera model is the classic motion seed (Papazoglou and Ferrari, ICCV 2013;
-    Faktor and Irani, BMVC 2014); the form of the saliency is this project's.
+    Source: the residual of a robustly fitted camera model is the classic motion seed (Papazoglou and Ferrari, ICCV
+    2013; Faktor and Irani, BMVC 2014); the form of the saliency is this project's.
     """
     greys = {offset: to_grey(frame) for offset, frame in frames.items()}
     here = greys[0]

@@ -20,7 +20,8 @@ def stable_threshold(scores: FloatArray, sizes: AnyArray) -> float:
 
     An object that stands out keeps its area over a range of thresholds; where the area falls steeply, the threshold
     passes through a slope of the background or of the object's own parts. Around Otsu's threshold, each candidate is
-    weighted by ``exp(-8 |d log area / d log threshold|)``; the weighted median is taken, which a single dip does not move.
+    weighted by ``exp(-8 |d log area / d log threshold|)``; the weighted median is taken, which a single dip does not
+    move.
 
     Args:
         scores: ``(N,)``, >= 0.
@@ -28,7 +29,7 @@ def stable_threshold(scores: FloatArray, sizes: AnyArray) -> float:
 
     Returns:
         The threshold; the scores' middle where all are equal.
-    Source: the criterion is that of maximally stable extremal regions (Matas et al., BMVC 2002), taken over a whole clip.
+    Source: the criterion is that of maximally stable extremal regions (Matas et al., BMVC 2002), over a whole clip.
     """
     otsu = weighted_otsu(scores, sizes)
     order = np.argsort(scores)
@@ -51,6 +52,7 @@ def weighted_otsu(values: FloatArray, weights: AnyArray, bins: int = 256) -> flo
     Args:
         values: ``(N,)``.
         weights: ``(N,)``, >= 0.
+        bins: of the histogram.
     Source: Otsu, IEEE SMC 1979, eq. 18: the threshold that maximises the variance between the two classes.
     """
     low, high = float(values.min()), float(values.max())

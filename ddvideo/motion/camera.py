@@ -27,7 +27,7 @@ def _coordinates(height: int, width: int) -> tuple[FloatArray, FloatArray]:
 
 
 def border_prior(height: int, width: int) -> FloatArray:
-    """How likely each pixel shows the background before anything is seen: ``0.1 + max(|x|, |y|)^3``, x and y in [-1, 1].
+    """How likely each pixel shows the background, to begin with: ``0.1 + max(|x|, |y|)^3``, x and y in [-1, 1].
 
     Returns: ``(H, W)`` float32.
     """

@@ -30,7 +30,8 @@ def dense_flow(grey_from: ByteArray, grey_to: ByteArray, *, quality: FlowQuality
     """Optical flow from one frame to another.
 
     Args:
-        grey_from, grey_to: ``(H, W)`` uint8.
+        grey_from: ``(H, W)`` uint8.
+        grey_to: likewise.
         quality: effort of the search.
 
     Returns:
@@ -47,9 +48,10 @@ def dense_flow(grey_from: ByteArray, grey_to: ByteArray, *, quality: FlowQuality
     padding = (0, max(_LEAST_PX - height, 0), 0, max(_LEAST_PX - width, 0))
     if any(padding):
         grey_from, grey_to = (
-            cv2.copyMakeBorder(grey, *padding, borderType=cv2.BORDER_REPLICATE) for grey in (grey_from, grey_to)
+            np.asarray(cv2.copyMakeBorder(grey, *padding, borderType=cv2.BORDER_REPLICATE), np.uint8)
+            for grey in (grey_from, grey_to)
         )
-    flow = cv2.DISOpticalFlow_create(_DIS[quality]).calc(grey_from, grey_to, None)
+    flow = cv2.DISOpticalFlow.create(_DIS[quality]).calc(grey_from, grey_to, None)  # type: ignore[call-overload]
     return np.asarray(flow[:height, :width], np.float32)
 
 
@@ -74,7 +76,8 @@ def consistency(forward: FloatArray, backward: FloatArray, *, tolerance_px: floa
     """Where going there and coming back ends at the start.
 
     Args:
-        forward, backward: flows ``(H, W, 2)`` from a to b and from b to a, pixels.
+        forward: flow ``(H, W, 2)`` from a to b, pixels.
+        backward: from b to a.
         tolerance_px: error at which the confidence has fallen to 1/e.
 
     Returns:

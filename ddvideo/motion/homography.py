@@ -17,11 +17,12 @@ _CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
 def pair_homography(grey_from: ByteArray, grey_to: ByteArray) -> FloatArray:
     """Homography of the dominant (background) motion between two frames.
 
-    Corners spread over the frame are tracked forth and back (pyramidal Lucas-Kanade) and fitted with MAGSAC; with too few good
-    tracks, or a result that folds the frame, the identity is returned.
+    Corners spread over the frame are tracked forth and back (pyramidal Lucas-Kanade) and fitted with MAGSAC; with too
+    few good tracks, or a result that folds the frame, the identity is returned.
 
     Args:
-        grey_from, grey_to: ``(H, W)`` uint8.
+        grey_from: ``(H, W)`` uint8.
+        grey_to: likewise.
 
     Returns:
         ``(3, 3)`` float32 in pixels: ``p_to ~ M p_from``.
@@ -30,8 +31,12 @@ def pair_homography(grey_from: ByteArray, grey_to: ByteArray) -> FloatArray:
     points = _spread_corners(grey_from)
     if len(points) < _LEAST_TRACKS:
         return identity
-    there, seen, _ = cv2.calcOpticalFlowPyrLK(grey_from, grey_to, points, None, winSize=(15, 15), maxLevel=3)
-    back, seen_back, _ = cv2.calcOpticalFlowPyrLK(grey_to, grey_from, there, None, winSize=(15, 15), maxLevel=3)
+    there, seen, _ = cv2.calcOpticalFlowPyrLK(
+        grey_from, grey_to, points, np.empty_like(points), winSize=(15, 15), maxLevel=3
+    )
+    back, seen_back, _ = cv2.calcOpticalFlowPyrLK(
+        grey_to, grey_from, there, np.empty_like(points), winSize=(15, 15), maxLevel=3
+    )
     good = (seen.ravel() == 1) & (seen_back.ravel() == 1) & (np.abs(back - points).max(axis=(1, 2)) < 0.7)
     if good.sum() < _LEAST_TRACKS:
         return identity
@@ -94,7 +99,7 @@ class CameraTracker:
         """The path so far, chained to its middle frame.
 
         Returns:
-            ``(T, 3, 3)`` float32: row t maps frame t to the middle frame, both in coordinates of [-1, 1] over the frame.
+            ``(T, 3, 3)`` float32: row t maps frame t to the middle frame, both in [-1, 1] over the frame.
         """
         if self._previous is None:
             return np.empty((0, 3, 3), np.float32)

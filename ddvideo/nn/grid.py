@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ddvideo.nn.points import check_points
 from ddvideo.nn.time_code import TIME_CODES, time_code
 
 __all__ = ["GridGenerator"]
@@ -28,8 +29,8 @@ class GridGenerator(nn.Module):
         cells_px: cell sizes, coarse to fine, in working pixels.
         features: channels of each grid.
         hidden: width of the decoder.
-    Source: the coupling is Gandelsman et al., CVPR 2019 (one generator a layer); feature grids with a small decoder follow
-    Mueller et al., SIGGRAPH 2022, without hashing.
+    Source: the coupling is Gandelsman et al., CVPR 2019 (one generator a layer); feature grids with a small decoder
+    follow Mueller et al., SIGGRAPH 2022, without hashing.
     """
 
     def __init__(
@@ -64,7 +65,11 @@ class GridGenerator(nn.Module):
 
         Returns:
             ``(B, channels, h, w)``, unbounded.
+
+        Raises:
+            ShapeError: time and xy do not fit.
         """
+        check_points(time, xy)
         batch, height, width, _ = xy.shape
         points = xy.reshape(1, 1, -1, 2)
         read = [
@@ -73,4 +78,5 @@ class GridGenerator(nn.Module):
         ]
         code = time_code(time)[:, None].expand(-1, height * width, -1).reshape(-1, TIME_CODES)
         out = self.decoder(torch.cat([torch.cat(read).T, code], 1))
-        return out.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
+        drawn: Tensor = out.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
+        return drawn

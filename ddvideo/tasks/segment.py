@@ -177,7 +177,7 @@ def _seeds(window: Window, state: _State, name: str, score: FloatArray, warnings
 
 
 def _likelihood(name: str, score: FloatArray, state: _State) -> FloatArray:
-    """A score as a likelihood that is one half at the stable threshold, which the shot's prior decides for its chunks."""
+    """A score as a likelihood: one half at the stable threshold, which the shot's prior decides for its chunks."""
     given = None if state.memory is None else state.memory.get(f"scale_threshold_{name}")
     threshold = stable_threshold(score, state.regions.sizes) if given is None else float(given)
     state.scales[f"threshold_{name}"] = threshold
@@ -222,7 +222,7 @@ def _vote_background_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
     hint = (motion + cue) * (0.5 + 0.5 * state.consensus.surround)
     joint = _over_scale(state.consensus.vote(hint, steps=_VOTES, name="joint"), "joint", scales, state.memory)
     changed = replace(state, cue=cue, scales=scales, votes={**state.votes, "joint": joint})
-    return _seeds(window, changed, "joint", (state.votes["motion"] + joint) / 2, seeds.warnings)
+    return _seeds(window, changed, "joint", np.float32(0.5) * (state.votes["motion"] + joint), seeds.warnings)
 
 
 def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
@@ -231,7 +231,7 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
     likelihood = state.regions.paint(state.likelihood)
     if render is not None:
         fitted = np.stack([drawn["alpha"][..., 0] for drawn in render(("alpha",), max(window.size))])
-        likelihood = (likelihood + fitted) / 2
+        likelihood = np.float32(0.5) * (likelihood + fitted)
     return Conclusion(maps={"alpha": likelihood}, memory=_memory(window, state), warnings=seeds.warnings)
 
 
@@ -260,8 +260,8 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
     visible = [(~hide).astype(np.uint8) * 255 for hide in hidden]
     for t, full in enumerate(footage.frames):
         frame = full.astype(np.float32) * scale
-        alpha = alphas[t].astype(np.float32) / 255
-        layers = {
+        alpha = alphas[t].astype(np.float32) / np.float32(255)
+        layers: dict[str, FloatArray] = {
             "foreground": extend_colours(frame, alpha),
             "background": _plate(t, footage, frame, hidden[t], visible),
             "alpha": alpha[..., None],

@@ -28,7 +28,7 @@ class Layer:
     """False for a layer without extent, such as an airlight: ``(1, 1, C)``."""
     generator: GeneratorKind = "grid"
     motion: str = "still"
-    """Which of the seeds' motions leads from a frame to the layer's canvas; ``still`` and ``camera`` are always there."""
+    """Which of the seeds' motions leads from a frame to its canvas; ``still`` and ``camera`` are always there."""
     learned_motion: bool = False
     canvas_px: int = 144
     """Width of one frame on the canvas, in canvas pixels."""
@@ -90,7 +90,7 @@ class Task:
     seed: Callable[[Window, Memory | None, Settings], Seeds]
     phases: tuple[Phase, ...]
     conclude: Callable[[Window, Seeds, Render | None, Memory | None], Conclusion]
-    """Maps at working size from the fitted layers (or, without a fit, from the seeds), and what a shot's chunks share."""
+    """Maps at working size from the fitted layers (without a fit, from the seeds), and what a shot's chunks share."""
     finish: Callable[[Footage], Iterator[Mapping[str, FloatArray]]]
     """Layers at the input's own size, frame by frame, settled."""
     drawn: tuple[str, ...] = ()
