@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
-from ddvideo.graph.neighbours import likeness_graph
+from ddvideo.graph.neighbours import OFFSETS, likeness_graph
 from ddvideo.graph.voting import surroundedness, vote
 
 __all__ = ["Anchors", "Consensus"]
@@ -35,13 +35,23 @@ class Consensus:
         features: per frame ``(n_t, D)``.
         border: ``(N,)`` nodes on their frame's edge.
         anchors: of the same shot, or None.
+        offsets: frames, relative to its own, among which a node's likes are sought.
     Source: Faktor and Irani, BMVC 2014.
     """
 
-    def __init__(self, features: Sequence[FloatArray], border: BoolArray, anchors: Anchors | None = None) -> None:
+    def __init__(
+        self,
+        features: Sequence[FloatArray],
+        border: BoolArray,
+        anchors: Anchors | None = None,
+        *,
+        offsets: Sequence[int] = OFFSETS,
+    ) -> None:
         self._count = len(border)
         self._anchors = anchors
-        self._graph: csr_array = likeness_graph(features, anchors=None if anchors is None else anchors.features)
+        self._graph: csr_array = likeness_graph(
+            features, offsets=offsets, anchors=None if anchors is None else anchors.features
+        )
         fixed = np.zeros(0 if anchors is None else len(anchors), np.bool_)
         start = (
             None if anchors is None else np.concatenate([np.ones(self._count, np.float32), anchors.scores["surround"]])

@@ -8,24 +8,25 @@ from ddvideo.arrays import AnyArray, FloatArray
 
 __all__ = ["stable_threshold", "weighted_otsu"]
 
-_RANGE = (0.5, 1.4)
+NEAR_OTSU = (0.5, 1.4)
 """Thresholds that are tried, in parts of Otsu's."""
 _TRIED, _SMOOTHED = 41, 3
 _SHARPNESS = 8.0
 """How strongly the steadier thresholds are preferred."""
 
 
-def stable_threshold(scores: FloatArray, sizes: AnyArray) -> float:
+def stable_threshold(scores: FloatArray, sizes: AnyArray, *, around: tuple[float, float] = NEAR_OTSU) -> float:
     """The threshold around which the area above it changes least.
 
     An object that stands out keeps its area over a range of thresholds; where the area falls steeply, the threshold
     passes through a slope of the background or of the object's own parts. Around Otsu's threshold, each candidate is
-    weighted by ``exp(-8 |d log area / d log threshold|)``; the weighted median is taken, which a single dip does not
+    weighted by ``exp(-8 |d logit area / d log threshold|)``; the weighted median is taken, which a single dip does not
     move.
 
     Args:
         scores: ``(N,)``, >= 0.
         sizes: ``(N,)``, pixels of each.
+        around: the least and the largest threshold that are tried, in parts of Otsu's.
 
     Returns:
         The threshold; the scores' middle where all are equal.
@@ -34,10 +35,11 @@ def stable_threshold(scores: FloatArray, sizes: AnyArray) -> float:
     otsu = weighted_otsu(scores, sizes)
     order = np.argsort(scores)
     above = np.concatenate([np.cumsum(sizes[order][::-1])[::-1], [0]]).astype(np.float64)
-    steps = np.linspace(np.log(_RANGE[0]), np.log(_RANGE[1]), _TRIED)
+    steps = np.linspace(np.log(around[0]), np.log(around[1]), _TRIED)
     tried = otsu * np.exp(steps)
     area = above[np.searchsorted(scores[order], tried, side="right")]
-    slope = -np.gradient(np.log(area + 1), steps)
+    # The logit, not the logarithm: a background that nearly fills the frame is no steadier than an object as small.
+    slope = -np.gradient(np.log(area + 1) - np.log(above[0] - area + 1), steps)
     padded = np.pad(slope, _SMOOTHED, mode="edge")
     smooth = np.convolve(padded, np.full(2 * _SMOOTHED + 1, 1 / (2 * _SMOOTHED + 1)), "valid")
     weight = np.exp(-_SHARPNESS * (smooth - smooth.min())) * (area > 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,10 @@ FlowModel = Literal["affine", "quadratic"]
 _IRLS_ROUNDS = 10
 
 
-def _basis(x: FloatArray, y: FloatArray, model: FlowModel) -> FloatArray:
+@lru_cache(maxsize=4)
+def _basis(height: int, width: int, model: FlowModel) -> FloatArray:
+    """Monomials of the model at every pixel, ``(H, W, K)``; shared, not to be written to."""
+    x, y = _coordinates(height, width)
     columns = [np.ones_like(x), x, y]
     if model == "quadratic":
         columns += [x * x, x * y, y * y]
@@ -54,10 +58,10 @@ def parametric_flow(
     """
     height, width = flow.shape[:2]
     prior = border_prior(height, width) if weight is None else weight
-    x, y = _coordinates(height, width)
+    monomials = _basis(height, width, model)
     step_px = max(min(step_px, height // 4, width // 4), 1)
     pick = (slice(step_px // 2, None, step_px), slice(step_px // 2, None, step_px))
-    basis = _basis(x[pick].ravel(), y[pick].ravel(), model)
+    basis = monomials[pick].reshape(-1, monomials.shape[2])
     target = flow[pick].reshape(-1, 2)
     start = prior[pick].ravel()
     weights = start
@@ -69,7 +73,7 @@ def parametric_flow(
         error = np.sqrt(((target - basis @ parameters) ** 2).sum(-1))
         scale = max(2.0 * _weighted_median(error, start), 0.05)
         weights = start / (1 + (error / scale) ** 2) ** 2
-    return np.asarray((_basis(x.ravel(), y.ravel(), model) @ parameters).reshape(height, width, 2), np.float32)
+    return np.asarray((monomials.reshape(height * width, -1) @ parameters).reshape(flow.shape), np.float32)
 
 
 def _weighted_median(values: FloatArray, weights: FloatArray) -> float:
@@ -87,8 +91,8 @@ def flow_residual(flow: FloatArray) -> FloatArray:
     Returns:
         ``(H, W)`` float32, pixels, >= 0.
     """
-    residuals = [np.sqrt(((flow - parametric_flow(flow, model)) ** 2).sum(-1)) for model in ("affine", "quadratic")]
-    return np.asarray(np.minimum(*residuals), np.float32)
+    misses = [flow - parametric_flow(flow, model) for model in ("affine", "quadratic")]
+    return np.asarray(np.minimum(*(np.hypot(miss[..., 0], miss[..., 1]) for miss in misses)), np.float32)
 
 
 def residual_saliency(residual: FloatArray) -> FloatArray:

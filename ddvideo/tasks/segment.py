@@ -19,13 +19,14 @@ from ddvideo.detail.extend import extend_colours
 from ddvideo.detail.guided import guided_upsample
 from ddvideo.detail.plate import fill_from_frames
 from ddvideo.graph.features import appearance
+from ddvideo.graph.neighbours import OFFSETS
 from ddvideo.graph.superpixels import superpixels, to_lab
 from ddvideo.graph.voting import reliability
 from ddvideo.hints.appearance import centre_prior
 from ddvideo.hints.consensus import Anchors, Consensus
 from ddvideo.hints.motion import observe_motion
 from ddvideo.hints.regions import Regions
-from ddvideo.hints.threshold import stable_threshold
+from ddvideo.hints.threshold import NEAR_OTSU, stable_threshold
 from ddvideo.tasks.task import Layer, Phase, Task, Term
 from ddvideo.tasks.window import (
     Codes,
@@ -42,12 +43,15 @@ from ddvideo.tasks.window import (
 
 __all__ = ["SEGMENT"]
 
-_SUPERPIXELS = 1200
+_SUPERPIXELS, _SUPERPIXEL_PX = 1200, 85
+"""At most so many superpixels a frame, of about so many pixels: smaller ones have no look of their own."""
 _VOTES, _SHORT_VOTES = 60, 15
 _RELIABLE = 0.4
 """Below this the motion does not agree with what looks alike (running water): appearance decides."""
 _MOVING_PX = 0.5
 """Slower than this, at working size, counts as nothing moving on its own."""
+_ABOVE_OTSU = (1.0, 1.8)
+"""Where only appearance speaks, what stands out clearly is taken: its scores fall off slowly towards the rest."""
 _SOFTNESS = 0.25
 """Width of the step from 0 to 1 around the threshold, in parts of the threshold."""
 _LAB_UNITS = np.array([100, 60, 60], np.float32)
@@ -78,7 +82,8 @@ class _State:
 
 def _observe(around: Neighbourhood, settings: Settings) -> Observation:
     frame = around.frames[0]
-    labels = superpixels(frame, _SUPERPIXELS)
+    area_px = frame.shape[0] * frame.shape[1]
+    labels = superpixels(frame, min(_SUPERPIXELS, max(area_px // _SUPERPIXEL_PX, 4)))
     count = int(labels.max()) + 1
     motion = observe_motion(around.frames)
     regions = Regions([labels])
@@ -98,13 +103,16 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
 def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     regions = Regions([seen["labels"] for seen in window.observations])
     features = [seen["features"] for seen in window.observations]
-    consensus = Consensus(features, regions.border(), _anchors(window, memory))
+    # In a shot that moves, a stretch in which the object rests is told by its anchors.
+    is_still = _is_still(window) and (memory is None or bool(memory["by_appearance"]))
+    # Frames of a still shot are copies: among them, a superpixel's nearest would all be itself.
+    offsets = (0,) if is_still else OFFSETS
+    consensus = Consensus(features, regions.border(), None if is_still else _anchors(window, memory), offsets=offsets)
     motion = np.concatenate([seen["motion"] for seen in window.observations])
     scales: dict[str, float] = {}
     by_appearance, warnings = _mode(window, motion, consensus, memory)
     if by_appearance:
-        centre = np.concatenate([seen["centre"] for seen in window.observations])
-        hint = consensus.surround * centre
+        hint = consensus.surround * np.concatenate([seen["centre"] for seen in window.observations])
     else:
         hint = motion * (0.5 + 0.5 * consensus.surround)
     voted = _over_scale(consensus.vote(hint, steps=_VOTES, name="motion"), "motion", scales, memory)
@@ -122,6 +130,11 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     return _seeds(window, state, "motion", voted, tuple(warnings))
 
 
+def _is_still(window: Window) -> bool:
+    """Whether nothing moves on its own."""
+    return float(np.median([seen["speed_px"] for seen in window.observations])) < _MOVING_PX
+
+
 def _mode(window: Window, motion: FloatArray, consensus: Consensus, memory: Memory | None) -> tuple[bool, list[str]]:
     """Whether appearance alone has to decide, and what the user should know of it. A shot's prior decides for all."""
     if memory is not None:
@@ -130,8 +143,7 @@ def _mode(window: Window, motion: FloatArray, consensus: Consensus, memory: Memo
     guess = "the layers were told apart by appearance alone, which is a guess"
     if window.shot.frames == 1:
         return True, [f"there is a single frame: {guess}"]
-    speed = float(np.median([seen["speed_px"] for seen in window.observations]))
-    if speed < _MOVING_PX:
+    if _is_still(window):
         return True, [f"{where}: nothing moves on its own: {guess}"]
     trust = reliability(motion, consensus.vote(motion, steps=_SHORT_VOTES, name="motion"))
     if trust < _RELIABLE:
@@ -179,7 +191,8 @@ def _seeds(window: Window, state: _State, name: str, score: FloatArray, warnings
 def _likelihood(name: str, score: FloatArray, state: _State) -> FloatArray:
     """A score as a likelihood: one half at the stable threshold, which the shot's prior decides for its chunks."""
     given = None if state.memory is None else state.memory.get(f"scale_threshold_{name}")
-    threshold = stable_threshold(score, state.regions.sizes) if given is None else float(given)
+    around = _ABOVE_OTSU if state.by_appearance else NEAR_OTSU
+    threshold = stable_threshold(score, state.regions.sizes, around=around) if given is None else float(given)
     state.scales[f"threshold_{name}"] = threshold
     width = _SOFTNESS * max(threshold, 1e-6)
     return np.asarray(1 / (1 + np.exp(-np.clip((score - threshold) / width, -30, 30))), np.float32)

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from ddvideo.detail.extend import extend_colours
+from ddvideo.detail.guided import guided_coefficients, guided_upsample
+from ddvideo.detail.plate import fill_from_frames
+from ddvideo.errors import ShapeError
+from ddvideo.metrics import psnr_db
+
+H, W = 90, 150
+
+
+def literal_coefficients(values, guide, radius, eps):
+    """The guided filter window by window: a 3 x 3 system each, then the mean of the windows that hold a pixel."""
+    pad = ((radius, radius), (radius, radius))
+    padded, padded_guide = np.pad(values, pad, "symmetric"), np.pad(guide, (*pad, (0, 0)), "symmetric")
+    width = 2 * radius + 1
+    model = np.zeros((*values.shape, 4))
+    for y, x in np.ndindex(values.shape):
+        colours = padded_guide[y : y + width, x : x + width].reshape(-1, 3).astype(np.float64)
+        level = padded[y : y + width, x : x + width].ravel().astype(np.float64)
+        centred = colours - colours.mean(0)
+        covariance = centred.T @ centred / len(colours) + eps * np.eye(3)
+        factors = np.linalg.solve(covariance, centred.T @ (level - level.mean()) / len(colours))
+        model[y, x] = [*factors, level.mean() - factors @ colours.mean(0)]
+    padded = np.pad(model, (*pad, (0, 0)), "symmetric")
+    for y, x in np.ndindex(values.shape):
+        model[y, x] = padded[y : y + width, x : x + width].mean((0, 1))
+    return model
+
+
+@pytest.mark.parametrize(("radius", "eps"), [(1, 1e-2), (2, 1e-3), (4, 0.1)])
+def test_coefficients_equal_the_spelt_out_ones(radius, eps):
+    rng = np.random.default_rng(radius)
+    guide = rng.random((13, 17, 3)).astype(np.float32)
+    guide[..., 2] = 0.7 * guide[..., 0] + 0.3 * guide[..., 2]  # channels that hang together
+    values = (guide @ np.float32([0.5, -0.2, 0.4]) + 0.2 * rng.random((13, 17))).astype(np.float32)
+    model = guided_coefficients(values, guide, radius_px=radius, eps=eps)
+    assert model.dtype == np.float32
+    np.testing.assert_allclose(model, literal_coefficients(values, guide, radius, eps), atol=2e-3)
+
+
+def test_a_map_that_is_linear_in_the_guide_is_kept():
+    guide = np.random.default_rng(0).random((20, 24, 3)).astype(np.float32)
+    values = guide @ np.float32([0.2, 0.5, -0.1]) + np.float32(0.3)
+    model = guided_coefficients(values, guide, radius_px=3, eps=1e-6)
+    expected = np.broadcast_to(np.float32([0.2, 0.5, -0.1, 0.3]), model.shape)
+    np.testing.assert_allclose(model, expected, atol=2e-3)
+
+
+def test_a_flat_guide_smooths():
+    values = np.random.default_rng(0).random((20, 24)).astype(np.float32)
+    model = guided_coefficients(values, np.full((20, 24, 3), 0.4, np.float32), radius_px=2, eps=1e-3)
+    np.testing.assert_allclose(model[..., :3], 0, atol=1e-3)
+    twice = cv2.blur(cv2.blur(values, (5, 5), borderType=cv2.BORDER_REFLECT), (5, 5), borderType=cv2.BORDER_REFLECT)
+    np.testing.assert_allclose(model[..., 3], twice, atol=1e-3)
+
+
+def test_a_guide_of_another_size_is_refused():
+    for guide in (np.zeros((4, 6, 3)), np.zeros((4, 5)), np.zeros((4, 5, 1))):
+        with pytest.raises(ShapeError, match=r"\(4, 5\)"):
+            guided_coefficients(np.zeros((4, 5), np.float32), guide.astype(np.float32), radius_px=1, eps=1e-3)
+
+
+def disc(height, width):
+    y, x = np.mgrid[0:height, 0:width]
+    return np.hypot((x + 0.5) / width - 0.47, ((y + 0.5) / height - 0.52) * height / width) < 0.2
+
+
+def test_a_blurred_map_gets_the_edge_of_the_guide():
+    rng = np.random.default_rng(0)
+    inside = disc(4 * H, 4 * W)
+    colours = np.where(inside[..., None], np.float32([0.7, 0.3, 0.2]), np.float32([0.25, 0.4, 0.6]))
+    full = np.clip(colours + rng.normal(0, 0.02, colours.shape), 0, 1).astype(np.float32)
+    small = np.rint(255 * cv2.resize(full, (W, H), interpolation=cv2.INTER_AREA)).astype(np.uint8)
+    blurred = cv2.GaussianBlur(np.roll(disc(H, W), 3, 1).astype(np.float32), (0, 0), 4)  # and three pixels off
+    sharp = guided_upsample(blurred, small, full)
+    assert sharp.shape == (4 * H, 4 * W)
+    assert sharp.dtype == np.float32
+    plain = cv2.resize(blurred, (4 * W, 4 * H), interpolation=cv2.INTER_LINEAR)
+    wrong, wrong_before = (((values > 0.5) != inside).mean() for values in (sharp, plain))
+    assert wrong_before > 0.02
+    assert wrong < 0.002
+    near = np.ones((9, 9), np.uint8)  # of the full frame: two working pixels to either side
+    within = inside & (cv2.erode(inside.astype(np.uint8), near) == 0)
+    beyond = ~inside & (cv2.dilate(inside.astype(np.uint8), near) == 1)
+    jump, jump_before = (values[within].mean() - values[beyond].mean() for values in (sharp, plain))
+    assert jump_before < 0.12
+    assert jump > 0.4
+
+
+def test_a_map_of_the_frames_own_size_is_not_enlarged():
+    guide = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype(np.uint8)
+    values = (guide[..., 1] / 255).astype(np.float32)
+    np.testing.assert_allclose(guided_upsample(values, guide, guide / np.float32(255), eps=1e-6), values, atol=5e-3)
+
+
+def two_colours():
+    """Red in a square on the left, blue in one on the right, green noise between: solid are only the squares."""
+    rng = np.random.default_rng(0)
+    frame = rng.random((H, W, 3)).astype(np.float32) * np.float32([0.1, 1, 0.1])
+    alpha = np.zeros((H, W), np.float32)
+    frame[30:60, 20:50], alpha[30:60, 20:50] = (0.9, 0.1, 0.1), 1
+    frame[30:60, 100:130], alpha[30:60, 100:130] = (0.1, 0.1, 0.9), 0.95
+    alpha[25:30, 20:130] = 0.5
+    return frame, alpha
+
+
+def test_colours_reach_beyond_what_is_solid():
+    frame, alpha = two_colours()
+    out = extend_colours(frame, alpha, reach=0.05)
+    assert out.dtype == np.float32
+    solid = alpha >= 0.9
+    np.testing.assert_array_equal(out[solid], frame[solid])
+    np.testing.assert_allclose(out[35:55, 52:54], np.broadcast_to([0.9, 0.1, 0.1], (20, 2, 3)), atol=0.05)
+    np.testing.assert_allclose(out[35:55, 96:98], np.broadcast_to([0.1, 0.1, 0.9], (20, 2, 3)), atol=0.05)
+    assert out[26, 25:45, 0].min() > 0.8  # also where it shows by half: the frame's green is not the layer's
+    np.testing.assert_allclose(out[:, 74:76], 0, atol=0.02)
+    np.testing.assert_allclose(out[85:, :], 0, atol=0.05)
+
+
+def test_colours_reach_as_far_as_they_are_told():
+    frame, alpha = two_colours()
+    reached = [(extend_colours(frame, alpha, reach=reach).sum(2) > 0.1).sum() for reach in (0.03, 0.06, 0.12)]
+    assert reached[0] < 0.8 * reached[1] < 0.64 * reached[2]
+
+
+@pytest.mark.parametrize("size", [(H, W), (5, 3), (1, 1)])
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_a_layer_that_is_all_or_nothing(level, size):
+    frame = np.full((*size, 3), (0.8, 0.5, 0.2), np.float32)
+    out = extend_colours(frame, np.full(size, level, np.float32))
+    assert out.shape == frame.shape
+    assert np.isfinite(out).all()
+    np.testing.assert_allclose(out, frame if level else 0, atol=1e-3)  # nowhere solid: what shows lends its colour
+
+
+FRAMES = 12
+
+
+@pytest.fixture(scope="module")
+def pan(scene):
+    """Frames of a pan of 2.5 and 1 pixels a frame, the plane they lie on, and a hole of 40 x 30 that goes 6 each."""
+    ground = np.rint(65535 * scene("mover").layers(0)["background"]).astype(np.uint16)
+    clean, camera, hole = [], [], []
+    for t in range(FRAMES):
+        x, y = 60 + 2.5 * t, 50 + t
+        matrix = np.float32([[1, 0, x], [0, 1, y]])
+        clean.append(cv2.warpAffine(ground, matrix, (W, H), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP))
+        camera.append([[1, 0, 2 * (x - 60) / W], [0, 1, 2 * (y - 50) / H], [0, 0, 1]])
+        mask = np.zeros((H, W), bool)
+        mask[30:60, 20 + 6 * t : 60 + 6 * t] = True
+        hole.append(mask)
+    return clean, np.float32(camera), hole
+
+
+def spoilt(frames, hole, dtype):
+    """The frames as uint8 or uint16 with the holes painted over, and where they show the background."""
+    frames = [frame if dtype == np.uint16 else (frame // 257).astype(np.uint8) for frame in frames]
+    frames = [
+        np.where(mask[..., None], dtype(np.iinfo(dtype).max), frame) for frame, mask in zip(frames, hole, strict=True)
+    ]
+    return frames, [np.where(mask, 0, 255).astype(np.uint8) for mask in hole]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("index", [0, 6, 11])
+def test_what_is_hidden_is_taken_from_other_frames(pan, index, dtype):
+    clean, camera, hole = pan
+    frames, visible = spoilt(clean, hole, dtype)
+    colour, seen = fill_from_frames(index, frames, visible, camera, hole[index])
+    found = hole[index] & (seen > 0.5)
+    assert found.sum() > 0.8 * hole[index].sum()
+    assert psnr_db(colour[found][None], clean[index][found][None].astype(np.float32) / 65535) > 30
+    np.testing.assert_array_equal(seen[:4], 0)  # far from what was asked for nothing is looked up
+    assert colour.min() >= 0
+    assert colour.max() <= 1
+
+
+def test_the_wrong_path_finds_the_wrong_colours(pan):
+    """The pixels do come along the given homographies."""
+    clean, camera, hole = pan
+    frames, visible = spoilt(clean, hole, np.uint8)
+    still = np.broadcast_to(np.eye(3, dtype=np.float32), camera.shape)
+    colour, seen = fill_from_frames(6, frames, visible, still, hole[6])
+    found = hole[6] & (seen > 0.5)
+    assert psnr_db(colour[found][None], clean[6][found][None].astype(np.float32) / 65535) < 26
+
+
+def test_what_no_frame_shows_stays_unseen(pan):
+    clean, camera, _ = pan
+    wanted = np.zeros((H, W), bool)
+    wanted[40:50, 60:75] = True
+    nowhere = [np.zeros((H, W), np.uint8)] * FRAMES
+    colour, seen = fill_from_frames(6, clean, nowhere, camera, wanted)
+    np.testing.assert_array_equal(seen, 0)
+    np.testing.assert_array_equal(colour, 0)
+    # Ground pixels that lie left of the middle of frame 6 are hidden in every frame; they are not made up.
+    shown = [np.broadcast_to(np.arange(W) + 2.5 * (t - 6) > 68, (H, W)) for t in range(FRAMES)]
+    _, seen = fill_from_frames(6, clean, [255 * mask.astype(np.uint8) for mask in shown], camera, wanted)
+    np.testing.assert_array_equal(seen[40:50, 60:66], 0)
+    assert seen[40:50, 71:75].min() > 0
+
+
+def test_nothing_wanted_is_nothing_looked_up(pan):
+    clean, camera, hole = pan
+    frames, visible = spoilt(clean, hole, np.uint8)
+    colour, seen = fill_from_frames(3, frames, visible, camera, np.zeros((H, W), bool))
+    assert colour.shape == (H, W, 3)
+    np.testing.assert_array_equal(colour, 0)
+    np.testing.assert_array_equal(seen, 0)

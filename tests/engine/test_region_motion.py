@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional
+
+from ddvideo.errors import DecompositionError, ShapeError
+from ddvideo.fit.model import pixel_centres
+from ddvideo.fit.shared import Shared, read_shared, write_shared
+from ddvideo.nn import GridGenerator, LayerMotion, RegionGenerator
+from ddvideo.store import save_record
+from ddvideo.types import PriorRecord
+
+LENGTH = 5
+COUNTS = (3, 4, 2)
+TIMES = torch.tensor([0.0, 0.25, 1.0])
+LABELS = torch.tensor(
+    [
+        [[0, 0, 1, 1], [0, 2, 2, 1], [2, 2, 2, 1]],
+        [[3, 3, 3, 3], [0, 1, 2, 2], [0, 1, 2, 2]],
+        [[0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1]],
+    ],
+    dtype=torch.int32,
+)
+UNIT_BOUNDS = torch.tensor([-1.0, -1, 1, 1])
+
+
+def codes(seed=0):
+    torch.manual_seed(seed)
+    return [3 + 2 * torch.randn(count, LENGTH) for count in COUNTS]
+
+
+def region_generator(seed=0, channels=2):
+    torch.manual_seed(seed)
+    return RegionGenerator(LENGTH, channels, hidden=16)
+
+
+def bound(vectors=None, seed=0, rescale=True):
+    generator = region_generator(seed)
+    generator.bind(TIMES, codes() if vectors is None else vectors, LABELS, rescale=rescale)
+    return generator
+
+
+def test_every_point_has_the_value_of_its_superpixel():
+    generator = bound()
+    time = TIMES[[2, 0]]
+    values, starts = generator.regions(time)
+    assert starts.tolist() == [0, 2, 5]
+    drawn = generator(time, pixel_centres(3, 4).expand(2, -1, -1, -1))
+    assert drawn.shape == (2, 2, 3, 4)
+    for row, frame in enumerate((2, 0)):
+        expected = values[starts[row] + LABELS[frame].long()].permute(2, 0, 1)
+        assert torch.equal(drawn[row], expected)
+    assert values.unique(dim=0).shape[0] == 5  # the values tell the superpixels apart
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 1, 0]])
+def test_regions_come_in_the_order_that_is_asked_for(order):
+    generator = bound()
+    values, starts = generator.regions(TIMES[order])
+    assert starts.tolist() == [0, *np.cumsum([COUNTS[frame] for frame in order])]
+    for row, frame in enumerate(order):
+        alone, _ = generator.regions(TIMES[frame : frame + 1])
+        torch.testing.assert_close(values[starts[row] : starts[row + 1]], alone)
+
+
+def test_points_are_read_at_the_nearest_pixel_also_beyond_the_frame():
+    generator = bound()
+    points = torch.tensor([[-0.99, -0.99], [-0.51, 0.3], [-0.49, 0.3], [0.99, 0.99], [-7, -7], [7, 0]])
+    label = [3, 0, 1, 2, 3, 2]
+    values, _ = generator.regions(TIMES[1:2])
+    drawn = generator(TIMES[1:2], points.reshape(1, 1, -1, 2))[0, :, 0].T
+    torch.testing.assert_close(drawn, values[label])
+
+
+def test_what_looks_alike_gets_one_value_wherever_and_whenever_it_lies():
+    """The frames differ in time alone: the untrained network tells looks further apart than times."""
+    vectors = codes()
+    vectors[1][3], vectors[2][0] = vectors[0][1], vectors[0][1]
+    generator = bound(vectors)
+    values, starts = generator.regions(TIMES)
+    alike = values[torch.stack([starts[0] + 1, starts[1] + 3, starts[2]])]
+    assert (alike - alike.mean(0)).norm() < 0.5 * (values - values.mean(0)).norm() * (3 / 9) ** 0.5
+    twice = torch.cat([vectors[0][1:2], vectors[0][1:2]])
+    generator.bind(TIMES, [vectors[0], vectors[1], twice], LABELS, rescale=False)
+    values, starts = generator.regions(TIMES[2:])
+    assert torch.equal(values[0], values[1])
+
+
+def test_a_pattern_that_hangs_on_looks_is_learned_for_frames_never_seen():
+    torch.manual_seed(0)
+    vectors = [torch.randn(40, LENGTH) for _ in range(3)]
+    labels = torch.arange(40, dtype=torch.int32).reshape(1, 5, 8).expand(3, -1, -1)
+    generator = region_generator(channels=1)
+    generator.bind(TIMES, vectors, labels, rescale=True)
+    optimiser = torch.optim.Adam(generator.parameters(), 2e-2)
+    for _ in range(80):
+        values, _ = generator.regions(TIMES[[0, 2]])
+        wanted = (torch.cat([vectors[0], vectors[2]])[:, :1] > 0).float()
+        loss = functional.binary_cross_entropy_with_logits(values, wanted)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    values, _ = generator.regions(TIMES[1:2])
+    assert ((values[:, 0] > 0) == (vectors[1][:, 0] > 0)).float().mean() > 0.85
+
+
+def test_the_scale_is_measured_or_kept():
+    vectors = codes()
+    generator = bound(vectors)
+    joined = torch.cat(vectors)
+    torch.testing.assert_close(generator.mean, joined.mean(0))
+    torch.testing.assert_close(generator.spread, joined.std(0))
+    before = generator.regions(TIMES)[0]
+    stretched = [10 * vector - 4 for vector in vectors]
+    generator.bind(TIMES, stretched, LABELS, rescale=True)
+    torch.testing.assert_close(generator.regions(TIMES)[0], before, atol=1e-4, rtol=1e-4)
+    generator.bind(TIMES, vectors, LABELS, rescale=False)
+    torch.testing.assert_close(generator.mean, 10 * joined.mean(0) - 4)
+    assert (generator.regions(TIMES)[0] - before).abs().max() > 0.01
+
+
+def test_a_code_that_never_changes_does_no_harm():
+    vectors = codes()
+    for vector in vectors:
+        vector[:, 2] = 0.7
+    generator = bound(vectors)
+    assert generator.spread[2] == 1
+    assert torch.isfinite(generator.regions(TIMES)[0]).all()
+
+
+def test_what_does_not_belong_together_is_refused():
+    vectors = codes()
+    for times, given, labels in (
+        (TIMES[:2], vectors, LABELS),
+        (TIMES, vectors[:2], LABELS),
+        (TIMES, vectors, LABELS[:2]),
+        (TIMES[:0], [], LABELS[:0]),
+    ):
+        with pytest.raises(ShapeError, match="one clip"):
+            region_generator().bind(times, given, labels, rescale=True)
+    with pytest.raises(ShapeError, match="4 entries were given, 5"):
+        region_generator().bind(TIMES, [vector[:, :4] for vector in vectors], LABELS, rescale=True)
+    with pytest.raises(ShapeError, match="no codes"):
+        region_generator().regions(TIMES)
+    with pytest.raises(ShapeError, match="no codes"):
+        region_generator()(TIMES, torch.zeros(3, 1, 1, 2))
+
+
+def test_its_state_is_weights_and_scale_and_no_codes(tmp_path):
+    written, read = bound(seed=0), bound(codes(5), seed=1)
+    state = written.state_dict()
+    assert {name for name in state if not name.startswith("decoder.")} == {"mean", "spread"}
+    assert state.keys() - {"mean", "spread"} == dict(written.named_parameters()).keys()
+    save_file(state, tmp_path / "prior.safetensors")
+    read.load_state_dict(load_file(tmp_path / "prior.safetensors"), strict=True)
+    read.bind(TIMES, codes(), LABELS, rescale=False)
+    assert torch.equal(read.regions(TIMES)[0], written.regions(TIMES)[0])
+
+
+def test_a_motion_of_nothing_changes_nothing():
+    xy = torch.rand(3, 4, 5, 2) * 2 - 1
+    for learned in (False, True):
+        motion = LayerMotion(torch.eye(3).expand(6, 3, 3), UNIT_BOUNDS, learned=learned)
+        torch.testing.assert_close(motion(torch.tensor([5, 0, 2]), xy), xy)
+
+
+def test_a_homography_by_hand():
+    matrices = torch.tensor([[[2.0, 0, 1], [0, 3, -1], [0, 0, 1]], [[1.0, 0, 0], [0, 1, 0], [1, 0, 1]]])
+    xy = torch.tensor([[0.5, 1.0], [1, -1]]).reshape(1, 1, 2, 2).expand(2, -1, -1, -1)
+    motion = LayerMotion(matrices, UNIT_BOUNDS)
+    expected = torch.tensor([[[2.0, 2], [3, -4]], [[1 / 3, 2 / 3], [0.5, -0.5]]])
+    torch.testing.assert_close(motion(torch.tensor([0, 1]), xy)[:, 0], expected)
+    torch.testing.assert_close(motion(torch.tensor([1, 0]), xy)[:, 0], expected.flip(0))
+
+
+def test_bounds_stretch_to_the_canvas():
+    bounds = torch.tensor([-3.0, -1, 1, 4])
+    motion = LayerMotion(torch.eye(3)[None], bounds)
+    corners = torch.tensor([[-3.0, -1], [1, -1], [1, 4], [-3, 4], [-1, 1.5], [2, 1.5]]).reshape(1, 1, 6, 2)
+    expected = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1], [0, 0], [1.5, 0]])
+    torch.testing.assert_close(motion(torch.tensor([0]), corners)[0, 0], expected)
+
+
+def test_only_a_learned_motion_has_weights():
+    matrices = torch.eye(3).expand(4, 3, 3)
+    assert list(LayerMotion(matrices, UNIT_BOUNDS).parameters()) == []
+    assert LayerMotion(matrices, UNIT_BOUNDS).state_dict() == {}
+    learned = LayerMotion(matrices, UNIT_BOUNDS, learned=True)
+    assert {name: tuple(values.shape) for name, values in learned.state_dict().items()} == {
+        "change": (4, 8),
+        "shifts": (4, 2, 4, 6),
+    }
+    with torch.no_grad():
+        learned.change[1, 5] = 0.5  # the shift along y
+        learned.shifts[2, 0] = -0.25
+    at = torch.zeros(4, 1, 1, 2)
+    expected = torch.tensor([[0.0, 0], [0, 0.5], [-0.25, 0], [0, 0]])
+    torch.testing.assert_close(learned(torch.arange(4), at)[:, 0, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("matrices", "bounds"),
+    [(torch.eye(3), UNIT_BOUNDS), (torch.zeros(2, 2, 3), UNIT_BOUNDS), (torch.zeros(2, 3, 3), UNIT_BOUNDS[:3])],
+)
+def test_matrices_of_another_shape_are_refused(matrices, bounds):
+    with pytest.raises(ShapeError, match="expected"):
+        LayerMotion(matrices, bounds)
+
+
+def test_a_learned_motion_finds_a_known_shift(scene):
+    """A grid that has learned a picture by heart sees it again, shifted by a tenth of the frame and to the left."""
+    full = torch.from_numpy(scene("mover").layers(0)["background"]).permute(2, 0, 1)[None]
+    full = functional.interpolate(full, (36, 64), mode="area")
+    full = functional.avg_pool2d(functional.pad(full, (2, 2, 2, 2), mode="replicate"), 5, 1)
+    xy = 0.7 * pixel_centres(24, 40)[None]
+    shift = torch.tensor([-0.1, 0.07])
+
+    def look(points):
+        return functional.grid_sample(full, points, align_corners=False, padding_mode="border")
+
+    torch.manual_seed(0)
+    canvas = GridGenerator((64, 36), 3, cells_px=(16, 8, 4))
+    optimiser = torch.optim.Adam(canvas.parameters(), 1e-2)
+    everywhere = pixel_centres(36, 64)[None]
+    for _ in range(250):
+        loss = functional.mse_loss(torch.sigmoid(canvas(torch.zeros(1), everywhere)), look(everywhere))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    motion = LayerMotion(torch.eye(3).expand(2, 3, 3), UNIT_BOUNDS, learned=True)
+    optimiser = torch.optim.Adam(motion.parameters(), 5e-3)
+    seen, row = look(xy + shift), torch.tensor([1])
+    losses = []
+    for _ in range(150):
+        drawn = torch.sigmoid(canvas(torch.zeros(1), motion(row, xy)))
+        loss = functional.mse_loss(drawn, seen)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    with torch.no_grad():
+        found = (motion(row, xy) - xy)[0, 4:-4, 4:-4]
+    assert losses[-1] < 0.25 * losses[0]
+    torch.testing.assert_close(found.mean((0, 1)), shift, atol=0.02, rtol=0)
+    assert (found - shift).norm(dim=-1).median() < 0.04
+    assert not motion.change[0].any()  # the frame that was not looked at stays where it was
+
+
+def write_prior(folder):
+    """What a shot's chunks share, as its prior leaves it: weights of a region generator among it."""
+    rng = np.random.default_rng(0)
+    shared = Shared(
+        camera=rng.random((8, 3, 3)).astype(np.float32),
+        observations={n: {"labels": np.full((2, 3), n, np.uint16), "speed_px": np.float32(n)} for n in (0, 3)},
+        memory={"by_appearance": np.array(True), "anchors": rng.random((5, 2)).astype(np.float32)[:, ::-1]},
+        weights=bound().state_dict(),
+        maps={"alpha": rng.random((8, 4, 6)).astype(np.float32)},
+        drawn={"background": rng.integers(0, 256, (8, 4, 6, 3)).astype(np.uint8)},
+        loss=0.125,
+    )
+    name, sha256 = write_shared(folder, 2, shared)
+    save_record(folder, PriorRecord(shot_index=2, file=name, sha256=sha256, steps=1, seconds=1.0))
+    return shared, folder / name
+
+
+def test_a_prior_is_read_back_for_the_asked_rows(tmp_path):
+    shared, _ = write_prior(tmp_path)
+    read = read_shared(tmp_path, 2, range(2, 5))
+    np.testing.assert_array_equal(read.camera, shared.camera)
+    np.testing.assert_allclose(read.maps["alpha"], shared.maps["alpha"][2:5], atol=1e-3)
+    np.testing.assert_array_equal(read.drawn["background"], shared.drawn["background"][2:5])
+    assert read.maps["alpha"].dtype == np.float32
+    np.testing.assert_array_equal(read.memory["anchors"], shared.memory["anchors"])
+    assert read.memory["by_appearance"].shape == ()
+    assert bool(read.memory["by_appearance"])
+    np.testing.assert_array_equal(read.observations[3]["labels"], shared.observations[3]["labels"])
+    assert read.observations[3]["speed_px"] == 3
+    assert read.weights.keys() == shared.weights.keys()
+    assert all(torch.equal(values, shared.weights[name]) for name, values in read.weights.items())
+    assert read.loss == read.solved().loss == 0.125
+    assert read.solved().conclusion.maps is read.maps
+
+
+@pytest.mark.parametrize("harm", ["cut", "altered", "gone", "no record", "another shot", "rubbish with a record"])
+def test_a_prior_that_is_damaged_is_refused(tmp_path, harm):
+    _, path = write_prior(tmp_path)
+    data = path.read_bytes()
+    if harm == "cut":
+        path.write_bytes(data[:-1])
+    elif harm == "altered":
+        path.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+    elif harm == "gone":
+        path.unlink()
+    elif harm == "no record":
+        (tmp_path / "prior-0002.json").unlink()
+    elif harm == "rubbish with a record":
+        path.write_bytes(b"rubbish")
+        sha256 = hashlib.sha256(b"rubbish").hexdigest()
+        save_record(tmp_path, PriorRecord(shot_index=2, file=path.name, sha256=sha256, steps=1, seconds=1.0))
+    with pytest.raises(DecompositionError, match="prior"):
+        read_shared(tmp_path, 1 if harm == "another shot" else 2, range(2))

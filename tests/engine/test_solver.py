@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from ddvideo import losses
+from ddvideo.compositing import alpha_over
+from ddvideo.config import Settings
+from ddvideo.errors import DecompositionError, UsageError
+from ddvideo.fit import model, solver
+from ddvideo.fit.batch import Batch
+from ddvideo.fit.shared import camera_motion
+from ddvideo.fit.solver import fit
+from ddvideo.fit.terms import TERMS, phase_loss
+from ddvideo.metrics import psnr_db
+from ddvideo.tasks.task import Layer, Phase, Term, check_options
+from ddvideo.tasks.window import Seeds, Window
+from ddvideo.types import Shot
+
+T, H, W = 3, 36, 64
+PICTURE = Layer(name="picture", channels=3, canvas_px=64, options={"cells_px": (16, 8, 4)})
+MATTE = Layer(name="matte", channels=1, canvas_px=64, options={"cells_px": (16, 8)}, may_vanish=False)
+LOOKS = Term(name="reconstruction", weight=1.0)
+FOLLOWS = Term(name="agreement", weight=1.0, layers=("matte",), target="hint")
+
+
+def phase(steps=60, layers=("picture",), terms=(LOOKS,), **options):
+    return Phase(**{"name": "p", "pairs": 2, "points": 384, "size_px": 64, "rate": 1e-2, "grid_rate": 4e-2} | options | {
+        "steps": steps, "layers": layers, "terms": terms
+    })  # fmt: skip
+
+
+def task(*phases, layers=(PICTURE,)):
+    """The solver reads only these fields of a task."""
+    return SimpleNamespace(layers=layers, phases=phases or (phase(),), forward=lambda drawn: drawn["picture"])
+
+
+@pytest.fixture(scope="module")
+def window(scene):
+    """One frame of natural texture, three times over."""
+    frame = cv2.resize(np.rint(255 * scene("mover").frame(3)).astype(np.uint8), (W, H), interpolation=cv2.INTER_AREA)
+    path = np.eye(3, dtype=np.float32)[None].repeat(T, 0)
+    return Window(
+        shot=Shot(5, 5 + T),
+        indices=tuple(range(5, 5 + T)),
+        frames=[frame] * T,
+        observations=[{}] * T,
+        camera=camera_motion(path, np.arange(T)),
+    )
+
+
+def hint(value=None):
+    x = np.linspace(0, 1, W, dtype=np.float32)
+    return Seeds(targets={"hint": np.broadcast_to(x > 0.6 if value is None else value, (T, H, W)).astype(np.float32)})
+
+
+def fitted(window, what=None, seeds=None, seed=0, **options):
+    told = []
+    options = {"effort": 1.0, "tell": lambda *step: told.append(step)} | options
+    return fit(what or task(), window, seeds or Seeds(), device="cpu", seed=seed, **options), told
+
+
+def rendered(result, name="picture", size_px=64):
+    return np.stack([frame[name] for frame in result.model.render((name,), size_px)])
+
+
+def test_a_fit_lowers_the_loss_and_draws_the_frames(window):
+    result, told = fitted(window, task(phase(150)))
+    assert [done for done, _, _ in told] == list(range(1, result.steps + 1))
+    assert {planned for _, planned, _ in told} == {150}
+    assert result.loss == told[-1][2] < 0.3 * told[0][2]
+    assert result.warnings == ()
+    drawn = rendered(result)
+    assert drawn.shape == (T, H, W, 3)
+    assert min(psnr_db(frame, window.frames[0] / np.float32(255)) for frame in drawn) > 26
+
+
+def test_effort_multiplies_the_steps_of_every_phase(window):
+    what = task(phase(8), phase(3))
+    for effort, planned in ((1.0, 11), (2.0, 22), (0.3, 3), (0.01, 2)):
+        result, told = fitted(window, what, effort=effort)
+        assert result.steps == len(told) == planned
+        assert told[-1][:2] == (planned, planned)
+
+
+def test_equal_seeds_give_equal_layers_bit_by_bit(window):
+    before = torch.get_rng_state()
+    one, again, other = (rendered(fitted(window, task(phase(12)), seed=seed)[0]) for seed in (4, 4, 5))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).max() > 1e-3
+    assert torch.equal(torch.get_rng_state(), before)  # and whoever calls keeps their own random numbers
+
+
+def test_fitted_weights_are_a_better_start(window):
+    whole = fitted(window, task(phase(120)))[0]
+    start = whole.model.state_dict()
+    cold, warm = (fitted(window, task(phase(8)), seed=9, start=given)[0] for given in (None, start))
+    assert warm.loss < 0.5 * cold.loss
+    other = {name: values if "decoder" in name else values[..., :-1] for name, values in start.items()}
+    partly = fitted(window, task(phase(1, rate=0, grid_rate=0)), seed=9, start=other)[0].model.state_dict()
+    fresh = fitted(window, task(phase(1, rate=0, grid_rate=0)), seed=9)[0].model.state_dict()
+    for name, values in partly.items():  # what fits is taken, what has another shape is drawn anew
+        assert torch.equal(values, start[name] if "decoder" in name else fresh[name])
+
+
+def count_attempts(monkeypatch):
+    """The seeds of all attempts from here on."""
+    seeds, attempt = [], solver._attempt
+    monkeypatch.setattr(solver, "_attempt", lambda *given: seeds.append(given[4]) or attempt(*given))
+    return seeds
+
+
+def test_a_fit_that_diverges_is_tried_twice(window, monkeypatch):
+    seeds = count_attempts(monkeypatch)
+    what = task(phase(5, ("matte",), (FOLLOWS,)), layers=(MATTE,))
+    with pytest.raises(DecompositionError, match="frames 5 to 7 diverged, twice"):
+        fitted(window, what, hint(np.nan), seed=3)
+    assert len(seeds) == len(set(seeds)) == 2
+    assert seeds[0] == 3
+
+
+def test_a_fit_that_diverges_once_starts_over_without_the_old_weights(window, monkeypatch):
+    what = task(phase(60, ("matte",), (FOLLOWS,)), layers=(MATTE,))
+    seeds = count_attempts(monkeypatch)
+    start = {
+        name: torch.full_like(v, torch.nan) for name, v in fitted(window, what, hint())[0].model.state_dict().items()
+    }
+    seeds.clear()
+    result, _ = fitted(window, what, hint(), start=start)
+    assert len(seeds) == 2
+    assert result.warnings == ()
+    assert np.isfinite(result.loss)
+    assert np.abs(rendered(result, "matte")[..., 0] - hint().targets["hint"]).mean() < 0.1
+
+
+@pytest.mark.parametrize(("value", "word"), [(0.0, "empty"), (1.0, "full")])
+def test_a_layer_that_vanishes_is_tried_twice_and_named(window, monkeypatch, value, word):
+    seeds = count_attempts(monkeypatch)
+    follows = replace(FOLLOWS, options={"q": 0.5})
+    what = task(phase(150, ("matte",), (follows,), rate=0.1, grid_rate=0.1), layers=(MATTE,))
+    result, _ = fitted(window, what, hint(value))
+    assert len(seeds) == 2
+    (warning,) = result.warnings
+    assert f"frames 5 to 7: the fit left matte {word}" in warning
+    may = task(*what.phases, layers=(replace(MATTE, may_vanish=True),))
+    assert fitted(window, may, hint(value))[0].warnings == ()
+    assert len(seeds) == 3
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_an_hourglass_is_fitted_too(window, monkeypatch, half):
+    """Also in bfloat16, which every CPU can do, if slowly: what it draws is not float32's, but near it."""
+    layer = Layer(name="picture", channels=3, generator="hourglass", canvas_px=64, options={"widths": (16, 32)})
+    types, draw = set(), model.HourglassGenerator.draw
+    monkeypatch.setattr(model, "supports_bf16", lambda device: half)
+    monkeypatch.setattr(model.HourglassGenerator, "draw", lambda *a: types.add((out := draw(*a)).dtype) or out)
+    result, told = fitted(window, task(phase(40), layers=(layer,)))
+    assert types == {torch.bfloat16 if half else torch.float32}
+    assert result.loss < 0.75 * told[0][2]
+    drawn = rendered(result)
+    assert drawn.dtype == np.float32
+    assert psnr_db(drawn[0], window.frames[0] / np.float32(255)) > 17
+
+
+def test_a_phase_tells_the_seeds_of_the_next(window):
+    """The first phase's end sees what it has drawn, whole frames at the size it asks for, and sets the next one's target."""
+    seen = []
+
+    def reseed(window, seeds, render):
+        frames = list(render(("picture", "matte"), 32))
+        seen.append({name: values.shape for name, values in frames[0].items()})
+        seen.append(np.abs(frames[2]["picture"] - cv2.resize(window.frames[2], (32, 18)) / 255).mean())
+        return replace(seeds, targets={"hint": 1 - seeds.targets["hint"]}, state="changed")
+
+    first = phase(60, terms=(LOOKS, FOLLOWS), layers=("picture", "matte"), reseed=reseed)
+    what = task(first, phase(60, ("matte",), (FOLLOWS,)), layers=(PICTURE, MATTE))
+    result, _ = fitted(window, what, hint())
+    assert seen[0] == {"picture": (18, 32, 3), "matte": (18, 32, 1)}
+    assert seen[1] < 0.1
+    assert result.seeds.state == "changed"
+    assert np.abs(rendered(result, "matte")[..., 0] - (1 - hint().targets["hint"])).mean() < 0.1
+
+
+OPTIONAL = SimpleNamespace(name="segment", options={"rounds": 3, "matte": "soft"})
+
+
+def checked(**options):
+    return check_options(OPTIONAL, Settings(task="segment", options=options))
+
+
+def test_options_are_the_defaults_with_what_is_set():
+    assert checked() == {"coupled": True, "effort": 1.0, "rounds": 3, "matte": "soft"}
+    assert checked(effort=2, matte="hard", coupled=False)["effort"] == 2
+    assert checked(effort=2, matte="hard", coupled=False)["matte"] == "hard"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"efort": 1.0}, "segment has no option 'efort'; did you mean 'effort'"),
+        ({"zzz": 1}, r"'zzz' \(known: coupled, effort, rounds, matte\)"),
+        ({"coupled": 1}, "coupled is a bool, not 1"),
+        ({"rounds": 2.5}, "rounds is a int, not 2.5"),
+        ({"rounds": True}, "rounds is a int, not True"),
+        ({"effort": "much"}, "effort is a float, not 'much'"),
+        ({"effort": True}, "effort is a float, not True"),
+        *(({"effort": value}, "effort must lie above 0") for value in (0.0, -1, 100.5, float("nan"), float("inf"))),
+    ],
+)
+def test_options_that_are_wrong_are_named(options, message):
+    with pytest.raises(UsageError, match=message):
+        checked(**options)
+
+
+TERMS_BY_HAND = {
+    "reconstruction": (Term(name="reconstruction", weight=0.5, options={"knee": 0.3}), lambda d, b: losses.reconstruction_loss(alpha_over(d), b.frame, knee=0.3)),
+    "one layer": (Term(name="reconstruction", weight=1.0, layers=("background",), target="hint"), lambda d, b: losses.reconstruction_loss(d["background"], b.frame, weight=b.targets["hint"])),
+    "coherence": (Term(name="coherence", weight=2.0, layers=("alpha", "background")), lambda d, b: sum(losses.coherence_loss(d[n][:2], d[n][2:], b.confidence) for n in ("alpha", "background"))),
+    "exclusion": (Term(name="exclusion", weight=1.0, layers=("foreground", "background"), options={"levels": 2}), lambda d, b: losses.exclusion_loss(d["foreground"], d["background"], levels=2)),
+    "binary": (Term(name="binary", weight=3.0, layers=("alpha",)), lambda d, b: losses.binary_loss(d["alpha"])),
+    "smoothness": (Term(name="smoothness", weight=1.0, layers=("background",)), lambda d, b: losses.smoothness_loss(d["background"], b.frame)),
+    "agreement": (Term(name="agreement", weight=1.0, layers=("alpha",), target="hint", options={"q": 0.5}), lambda d, b: losses.agreement_loss(d["alpha"], b.targets["hint"], q=0.5)),
+}  # fmt: skip  # noqa: E501
+
+
+def test_a_phases_loss_is_the_weighted_sum_of_its_terms():
+    torch.manual_seed(0)
+    drawn = {
+        name: torch.rand(4, channels, 8, 8) for name, channels in (("foreground", 3), ("background", 3), ("alpha", 1))
+    }
+    batch = Batch(
+        position=torch.arange(4),
+        xy=torch.zeros(4, 8, 8, 2),
+        frame=torch.rand(4, 3, 8, 8),
+        confidence=torch.rand(2, 1, 8, 8),
+        targets={"hint": torch.rand(4, 1, 8, 8)},
+    )
+    what = SimpleNamespace(forward=alpha_over)
+    assert {term.name for term, _ in TERMS_BY_HAND.values()} == TERMS.keys()
+    total = 0.0
+    for term, by_hand in TERMS_BY_HAND.values():
+        expected = term.weight * by_hand(drawn, batch)
+        assert expected > 0
+        torch.testing.assert_close(phase_loss(phase(terms=(term,)), batch, drawn, what), expected)
+        total = total + expected
+    every = phase(terms=tuple(term for term, _ in TERMS_BY_HAND.values()))
+    torch.testing.assert_close(phase_loss(every, batch, drawn, what), total)
+    with pytest.raises(UsageError, match="phase p names the term 'sharpness'; there are reconstruction"):
+        phase_loss(phase(terms=(LOOKS, Term(name="sharpness", weight=0.0))), batch, drawn, what)
+    with pytest.raises(UsageError, match="needs a target"):
+        phase_loss(phase(terms=(replace(FOLLOWS, layers=("alpha",), target=None),)), batch, drawn, what)
