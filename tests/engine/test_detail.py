@@ -3,14 +3,39 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ddvideo.detail.extend import extend_colours
 from ddvideo.detail.guided import guided_coefficients, guided_upsample
 from ddvideo.detail.plate import fill_from_frames
 from ddvideo.errors import ShapeError
+from ddvideo.fit.reading import working_frame, working_size
 from ddvideo.metrics import psnr_db
 
 H, W = 90, 150
+
+
+@given(width=st.integers(16, 5000), height=st.integers(16, 5000), longer_px=st.integers(64, 2000))
+def test_working_size(width, height, longer_px):
+    small = working_size(width, height, longer_px)
+    scale = min(1, longer_px / max(width, height))
+    assert max(small) == min(longer_px, max(width, height))
+    for side, whole in zip(small, (width, height), strict=True):
+        assert 16 <= side <= whole
+        assert abs(side - whole * scale) <= 0.5 or side == 16
+
+
+def test_working_frames_are_small_means_in_8_bits():
+    rgb = np.random.default_rng(0).integers(0, 65536, (60, 80, 3)).astype(np.uint16)
+    small = working_frame(rgb, 40)
+    assert (small.shape, small.dtype) == ((30, 40, 3), np.uint8)
+    means = rgb.reshape(30, 2, 40, 2, 3).mean((1, 3)) / 257
+    assert np.abs(small - means).max() < 0.51
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    np.testing.assert_array_equal(working_frame(levels, 432), levels)
+    np.testing.assert_array_equal(working_frame(levels.astype(np.uint16) * 257, 432), levels)
+    assert working_frame(np.full((16, 16, 3), 65535, np.uint16), 432).min() == 255
 
 
 def literal_coefficients(values, guide, radius, eps):
