@@ -4,6 +4,7 @@ import hashlib
 import time
 import weakref
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -58,19 +59,7 @@ class Numbered:
         return sum(frame() is not None for frame in self.given)
 
 
-def gathered(span, wanted, observe, known=None, on_frame=lambda index, frame: None, threads=2, source=None):
-    return gather(
-        source or Numbered(),
-        span,
-        wanted,
-        known=known or {},
-        observe=observe,
-        offsets=(-3, -1, 1, 2),
-        longer_px=64,
-        threads=threads,
-        on_frame=on_frame,
-        clock=Clock(),
-    )
+gathered = partial(gather, offsets=(-3, -1, 1, 2), longer_px=64, clock=Clock(), on_frame=lambda index, frame: None)
 
 
 @pytest.mark.parametrize("span", [(10, 30), (10, 12), (10, 11)])
@@ -82,7 +71,8 @@ def test_gathering_shows_every_wanted_frame_its_neighbours_once(span, every):
         seen.append(around.index)
         return {"shown": {offset: int(frame[0, 0, 0]) for offset, frame in around.frames.items()}}
 
-    result = gathered(span, wanted, observe, known={14: {"shown": "before"}}, on_frame=lambda n, f: told.append(n))
+    options = {"known": {14: {"shown": "before"}}, "on_frame": lambda index, frame: told.append(index)}
+    result = gathered(Numbered(), span, wanted, observe=observe, threads=2, **options)
     assert told == list(range(*span))
     assert sorted(seen) == sorted(wanted - {14})
     assert result.frames.keys() == result.observations.keys() == wanted
@@ -104,7 +94,7 @@ def test_gathering_holds_few_frames_and_stops_at_an_error():
     def note(index, frame):
         held.append(source.held() - len(range(0, index, 5)))  # those that are wanted have to stay
 
-    gathered((0, 250), range(0, 250, 5), observe, on_frame=note, threads=1, source=source)
+    gathered(source, (0, 250), range(0, 250, 5), known={}, observe=observe, on_frame=note, threads=1)
     assert max(held) <= 7 + 4 * 5  # twice the reach, and the neighbours of those that wait or are looked at
 
     def fail(around):
@@ -113,7 +103,7 @@ def test_gathering_holds_few_frames_and_stops_at_an_error():
 
     seen.clear()
     with pytest.raises(DecompositionError, match="frame 0 is broken"):
-        gathered((0, 250), range(250), fail, threads=1)
+        gathered(Numbered(), (0, 250), range(250), known={}, observe=fail, threads=1)
     assert len(seen) < 10
 
 
@@ -174,8 +164,7 @@ def sampler(**options):
 
 @pytest.mark.parametrize(("size_px", "points"), [(60, 400), (30, 400), (30, 0)])
 def test_the_points_of_a_pair_are_one_scene_point(size_px, points):
-    draws = sampler(size_px=size_px, points=points)
-    batch = draws.draw()
+    batch = sampler(size_px=size_px, points=points).draw()
     height, width = (1, points) if points else (size_px * 2 // 3, size_px)
     assert [batch.frame.shape, batch.xy.shape] == [(10, 3, height, width), (10, height, width, 2)]
     assert [batch.targets["red"].shape, batch.confidence.shape] == [(10, 1, height, width), (5, 1, height, width)]
@@ -191,8 +180,9 @@ def test_the_points_of_a_pair_are_one_scene_point(size_px, points):
     assert torch.equal(frames[:5][inside], frames[5:][inside])
     assert frames[:5][inside].std() > 0.1
     torch.testing.assert_close(batch.targets["red"][:, 0], frames[..., 0], atol=1 / 255, rtol=0)
-    expected = (here[..., 0] + 1) / 2 * has_next[:, None, None]
-    torch.testing.assert_close(batch.confidence[:, 0], expected, atol=0.02, rtol=0)
+    confidence = batch.confidence[:, 0]
+    torch.testing.assert_close(confidence[inside], (here[..., 0][inside] + 1) / 2, atol=0.02, rtol=0)
+    assert not confidence[~has_next].any()
     assert torch.equal(here[~has_next], there[~has_next])
 
 
