@@ -32,7 +32,8 @@ class Batch:
     frame: Tensor
     """``(B, 3, h, w)`` RGB in [0, 1]."""
     confidence: Tensor
-    """``(P, 1, h, w)``: how far to believe that the two points of a pair are one; 0 where there is no neighbour."""
+    """``(P, 1, h, w)``: how far to believe that the two points of a pair are one; 0 where there is no next frame,
+    or the point leaves it."""
     targets: Mapping[str, Tensor]
     """``(B, 1, h, w)``."""
 
@@ -92,11 +93,12 @@ class Sampler:
         pixel, shape = self._pixels(len(earlier))
         row, column = pixel // self.width, pixel % self.width
         moved = self._flow[earlier[:, None], row, column].float().round().long()
-        moved_column = (column + moved[..., 0] * has_next[:, None]).clamp(0, self.width - 1)
-        moved_row = (row + moved[..., 1] * has_next[:, None]).clamp(0, self.height - 1)
+        moved_column, moved_row = column + moved[..., 0] * has_next[:, None], row + moved[..., 1] * has_next[:, None]
+        stays = (moved_column >= 0) & (moved_column < self.width) & (moved_row >= 0) & (moved_row < self.height)
+        moved_column, moved_row = moved_column.clamp(0, self.width - 1), moved_row.clamp(0, self.height - 1)
         position = torch.cat([earlier, later])
         pixels = torch.cat([pixel, moved_row * self.width + moved_column])
-        confidence = self._confidence[earlier[:, None], row, column].float() * has_next[:, None]
+        confidence = self._confidence[earlier[:, None], row, column].float() * (has_next[:, None] & stays)
 
         def pick(values: Tensor) -> Tensor:
             return values.reshape(len(values), -1)[position[:, None], pixels]

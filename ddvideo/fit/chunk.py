@@ -88,7 +88,7 @@ def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Share
             source,
             (begin, end),
             frames,
-            known=shared.observations,
+            known={shot.start + row: seen for row, seen in shared.observations.items()},
             observe=lambda around: task.observe(around, settings),
             offsets=task.offsets,
             longer_px=settings.working_px,

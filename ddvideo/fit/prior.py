@@ -77,7 +77,9 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
     shared = Shared(
         camera=path,
         # A chunk that is fitted anew need not observe again what was observed here.
-        observations={} if is_whole else dict(zip(keys, window.observations, strict=True)),
+        observations={}
+        if is_whole
+        else {key - shot.start: seen for key, seen in zip(keys, window.observations, strict=True)},
         memory={} if is_whole else solved.conclusion.memory,
         weights={} if is_whole else solved.weights,
         maps=solved.conclusion.maps if is_whole else {},

@@ -33,7 +33,7 @@ class Shared:
     camera: FloatArray
     """``(T, 3, 3)`` for every frame of the shot, to the plane of its middle frame."""
     observations: Mapping[int, Observation]
-    """Of the key frames, by absolute index."""
+    """Of the key frames, by their number within the shot."""
     memory: Memory
     weights: Mapping[str, Tensor]
     maps: Mapping[str, FloatArray]
@@ -92,7 +92,7 @@ def read_shared(folder: Path, shot_index: int, rows: range) -> Shared:
                 kind, _, name = key.partition("/")
                 if kind in ("map", "drawn"):
                     parts[kind][name] = file.get_slice(key)[cut]
-                elif kind in parts:
+                elif kind in parts and (kind != "frame" or int(name.partition("/")[0]) in rows):
                     parts[kind][name] = file.get_tensor(key)
     except (SafetensorError, OSError, ValueError) as error:
         raise DecompositionError(f"{folder / record.file} is damaged ({error}): start again") from error

@@ -126,6 +126,8 @@ def _attempt(
         if phase.reseed is not None:
             seeds = phase.reseed(window, seeds, model.render)
             model.bind(seeds, rescale=start is None)
+    if not all(bool(values.isfinite().all()) for values in model.parameters()):
+        loss = math.nan  # the last step's gradient was not a number, though its loss was
     return Fitted(model=model, seeds=seeds, steps=steps, loss=loss, warnings=())
 
 
@@ -206,8 +208,8 @@ def _trouble(task: Task, fitted: Fitted) -> str:
 
 
 def _load(model: Model, start: Mapping[str, Tensor]) -> None:
-    """Take over weights of the same name and shape."""
+    """Take over weights of the same name and shape, but no motions: their corrections belong to single frames."""
     with torch.no_grad():
         for name, values in model.state_dict().items():
-            if name in start and start[name].shape == values.shape:
+            if not name.startswith("motions.") and name in start and start[name].shape == values.shape:
                 values.copy_(start[name])

@@ -88,8 +88,9 @@ def phase_loss(phase: Phase, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
 
 def sum_of(values: Any) -> Tensor:
     """The sum of some tensors (``sum`` alone would start from the whole number 0)."""
-    first, *rest = values
-    total: Tensor = first
-    for value in rest:
-        total = total + value
+    total: Tensor | None = None
+    for value in values:
+        total = value if total is None else total + value
+    if total is None:
+        raise UsageError("a term that looks at single layers names none, or a phase has no terms")
     return total

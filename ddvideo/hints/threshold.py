@@ -33,6 +33,8 @@ def stable_threshold(scores: FloatArray, sizes: AnyArray, *, around: tuple[float
     Source: the criterion is that of maximally stable extremal regions (Matas et al., BMVC 2002), over a whole clip.
     """
     otsu = weighted_otsu(scores, sizes)
+    if scores.max() - scores.min() < 1e-9:
+        return otsu
     order = np.argsort(scores)
     above = np.concatenate([np.cumsum(sizes[order][::-1])[::-1], [0]]).astype(np.float64)
     steps = np.linspace(np.log(around[0]), np.log(around[1]), _TRIED)

@@ -60,7 +60,7 @@ class RegionGenerator(nn.Module):
             raise ShapeError(f"codes of {joined.shape[1]} entries were given, {len(self.mean)} are decoded")
         if rescale:
             self.mean.copy_(joined.mean(0))
-            spread = joined.std(0)
+            spread = joined.std(0, correction=0)
             self.spread.copy_(torch.where(spread > 1e-4, spread, torch.ones_like(spread)))
         self._codes = (joined - self.mean) / self.spread
         counts = torch.tensor([0] + [len(code) for code in codes], device=labels.device)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from ddvideo.arrays import AnyArray, FloatArray
+from ddvideo.arrays import AnyArray, ByteArray, FloatArray
 from ddvideo.compositing import alpha_over, settle_alpha_over
 from ddvideo.config import Settings
 from ddvideo.detail.extend import extend_colours
@@ -55,6 +55,10 @@ _ABOVE_OTSU = (1.0, 1.8)
 _SOFTNESS = 0.25
 """Width of the step from 0 to 1 around the threshold, in parts of the threshold."""
 _LAB_UNITS = np.array([100, 60, 60], np.float32)
+_EMPTY, _FULL = 2e-4, 0.9
+"""Shares of foreground that are worth a warning."""
+_HIDING = 12
+"""An alpha over so many 255ths hides the background."""
 _ANCHOR_FRAMES = 8
 _ANCHOR_VOTES = ("surround", "motion", "joint")
 
@@ -245,7 +249,14 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
     if render is not None:
         fitted = np.stack([drawn["alpha"][..., 0] for drawn in render(("alpha",), max(window.size))])
         likelihood = np.float32(0.5) * (likelihood + fitted)
-    return Conclusion(maps={"alpha": likelihood}, memory=_memory(window, state), warnings=seeds.warnings)
+    share = float((likelihood > 0.5).mean())
+    where = f"frames {window.indices[0]} to {window.indices[-1]}"
+    warnings = list(seeds.warnings)
+    if share < _EMPTY:
+        warnings.append(f"{where}: nothing stood out, so that the foreground is empty")
+    elif share > _FULL:
+        warnings.append(f"{where}: nearly everything ended in the foreground ({share:.0%}): look before you use it")
+    return Conclusion(maps={"alpha": likelihood}, memory=_memory(window, state), warnings=tuple(warnings))
 
 
 def _memory(window: Window, state: _State) -> dict[str, AnyArray]:
@@ -269,14 +280,13 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
         edge_aware = guided_upsample(hint, small, full.astype(np.float32) * scale)
         alphas.append((_matte(edge_aware) * 255).round().astype(np.uint8))
     near = np.ones((2 * (max(alphas[0].shape) // 200) + 3,) * 2, np.uint8)
-    hidden = [cv2.dilate((alpha > 12).astype(np.uint8), near) > 0 for alpha in alphas]
-    visible = [(~hide).astype(np.uint8) * 255 for hide in hidden]
+    visible = [np.asarray(255 * (cv2.dilate(alpha, near) <= _HIDING), np.uint8) for alpha in alphas]
     for t, full in enumerate(footage.frames):
         frame = full.astype(np.float32) * scale
         alpha = alphas[t].astype(np.float32) / np.float32(255)
         layers: dict[str, FloatArray] = {
             "foreground": extend_colours(frame, alpha),
-            "background": _plate(t, footage, frame, hidden[t], visible),
+            "background": _plate(t, footage, frame, visible),
             "alpha": alpha[..., None],
         }
         yield settle_alpha_over(frame, layers)
@@ -293,8 +303,9 @@ def _matte(soft: FloatArray) -> FloatArray:
     return np.asarray(alpha, np.float32)
 
 
-def _plate(t: int, footage: Footage, frame: FloatArray, hidden: AnyArray, visible: list[AnyArray]) -> FloatArray:
+def _plate(t: int, footage: Footage, frame: FloatArray, visible: list[ByteArray]) -> FloatArray:
     """The frame where the background shows; behind the rest other frames, then the generator, fitted in at the rim."""
+    hidden = visible[t] == 0
     if not hidden.any():
         return frame
     height, width = hidden.shape

@@ -55,7 +55,7 @@ def fit(generator, frames, times, steps, rate):
         return -10 * math.log10(functional.mse_loss(torch.sigmoid(generator(times, xy)), frames).item())
 
 
-@pytest.mark.parametrize(("name", "rate", "wanted_db"), [("grid", 1e-2, 26), ("hourglass", 3e-3, 24)])
+@pytest.mark.parametrize(("name", "rate", "wanted_db"), [("grid", 1e-2, 26), ("hourglass", 3e-3, 21)])
 def test_a_picture_is_fitted_in_150_steps(name, rate, wanted_db, picture):
     assert fit(seeded(GENERATORS[name]), picture, torch.zeros(1), 150, rate) > wanted_db
 
@@ -134,8 +134,6 @@ def test_every_weight_is_used(make):
 @EVERY
 def test_points_that_do_not_fit_are_refused(make):
     generator = make()
-    if isinstance(generator, GridGenerator):
-        pytest.skip("the grid leaves it to its reader")
     for time, xy in (
         (torch.zeros(2), torch.zeros(3, 4, 5, 2)),
         (torch.zeros(3), torch.zeros(3, 4, 5, 3)),
