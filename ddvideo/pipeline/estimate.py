@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from ddvideo.config import Settings
 from ddvideo.hardware import peak_rss_mib
 from ddvideo.pipeline.one import Request, decompose_one
 from ddvideo.pipeline.plan import MIB, Plan
@@ -14,13 +17,16 @@ from ddvideo.types import Progress
 __all__ = ["estimate"]
 
 SAMPLED_FRAMES = 12
+REFINING = 0.3
+"""A chunk that is fitted anew takes about so much of a prior's fit."""
+WINDOW_BYTES_PER_PX, FULL_BYTES_PER_PX = 60, 5
+"""What a fit holds of each frame at working size, and at full size: for the estimate only."""
 
 
 def estimate(path: Path, plan: Plan, request: Request, progress: Progress) -> Plan:
     """The plan with its estimated seconds and memory.
 
-    A dozen frames in the middle of the longest shot are decomposed for good, in a temporary folder. A prior is taken
-    to cost in proportion to the key frames it sees, everything else in proportion to the frames.
+    A dozen frames in the middle of the longest shot are decomposed for good, in a temporary folder.
     """
     longest = max(plan.shots, key=lambda shot: shot.frames)
     count = min(SAMPLED_FRAMES, longest.frames)
@@ -28,19 +34,35 @@ def estimate(path: Path, plan: Plan, request: Request, progress: Progress) -> Pl
     sample = replace(request, frames=(start, start + count), fresh=True, keep_work=False)
     with tempfile.TemporaryDirectory(prefix="ddvideo-") as folder:
         report = decompose_one(path, Path(folder) / "sample", sample, progress).report
-    keys = request.settings.key_frames
-    seen = sum(min(shot.frames, keys) for shot in plan.shots)
-    timings = report["timings_seconds"]
-    chunk_seconds = sum(chunk["seconds"] for chunk in report["chunks"])
-    rest = ("merge", "encode")
-    prior_seconds = max(timings["total"] - chunk_seconds - sum(timings[name] for name in ("probe", "shots", *rest)), 0)
-    fitted = sum(chunk.frames for chunk in plan.chunks)
-    seconds = (
-        timings["probe"]
-        + prior_seconds * seen / min(count, keys)
-        + chunk_seconds * fitted / count
-        + sum(timings[name] for name in rest) * plan.frames / count
+    seconds = _seconds(plan, request.settings, report["timings_seconds"], count)
+    return replace(
+        plan,
+        estimated_seconds=round(seconds, 1),
+        estimated_memory_mib=round(peak_rss_mib() + _held_mib(plan, request.settings, count)),
     )
-    held = max(chunk.frames for chunk in plan.chunks) - count
-    memory = peak_rss_mib() + max(held, 0) * plan.info.width * plan.info.height * 3 / MIB
-    return replace(plan, estimated_seconds=round(seconds, 1), estimated_memory_mib=round(memory))
+
+
+def _seconds(plan: Plan, settings: Settings, timings: Mapping[str, Any], count: int) -> float:
+    """Steps of a fit cost the same however many frames it has; all else goes with the frames.
+
+    A shot that its prior sees whole is fitted once; of a longer one, every chunk is fitted again, for a shorter time.
+    """
+    seen = (timings["seeds"] + timings["decode"]) / count
+    written = (timings["merge"] + timings["encode"] + timings.get("full_size", 0.0)) / count
+    seconds: float = timings["probe"] + written * plan.frames
+    for number, shot in enumerate(plan.shots):
+        seconds += timings["fit"] + seen * min(shot.frames, settings.key_frames)
+        if shot.frames > settings.key_frames:
+            chunks = [chunk for chunk in plan.chunks if chunk.shot == number]
+            seconds += sum(REFINING * timings["fit"] + seen * chunk.frames for chunk in chunks)
+    return seconds
+
+
+def _held_mib(plan: Plan, settings: Settings, count: int) -> float:
+    """What a whole window and a whole chunk hold beyond those of the sample."""
+    area = plan.info.width * plan.info.height
+    small = area * min(1.0, settings.working_px / max(plan.info.width, plan.info.height)) ** 2
+    chunk = max(chunk.frames for chunk in plan.chunks)
+    window = max(min(max(shot.frames for shot in plan.shots), settings.key_frames), chunk)
+    more = max(window - count, 0) * small * WINDOW_BYTES_PER_PX + max(chunk - count, 0) * area * FULL_BYTES_PER_PX
+    return more / MIB

@@ -279,14 +279,16 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
     for full, small, hint in zip(footage.frames, footage.small, footage.maps["alpha"], strict=True):
         edge_aware = guided_upsample(hint, small, full.astype(np.float32) * scale)
         alphas.append((_matte(edge_aware) * 255).round().astype(np.uint8))
-    near = np.ones((2 * (max(alphas[0].shape) // 200) + 3,) * 2, np.uint8)
-    visible = [np.asarray(255 * (cv2.dilate(alpha, near) <= _HIDING), np.uint8) for alpha in alphas]
+    longer = max(alphas[0].shape)
+    near, wide = (np.ones((2 * (longer // part) + 3,) * 2, np.uint8) for part in (200, 60))
+    # What lies close to the foreground is not asked for the background: there, a missed part of it may still show.
+    visible = [np.asarray(255 * (cv2.dilate(alpha, wide) <= _HIDING), np.uint8) for alpha in alphas]
     for t, full in enumerate(footage.frames):
         frame = full.astype(np.float32) * scale
         alpha = alphas[t].astype(np.float32) / np.float32(255)
         layers: dict[str, FloatArray] = {
             "foreground": extend_colours(frame, alpha),
-            "background": _plate(t, footage, frame, visible),
+            "background": _plate(t, footage, frame, cv2.dilate(alphas[t], near) > _HIDING, visible),
             "alpha": alpha[..., None],
         }
         yield settle_alpha_over(frame, layers)
@@ -303,9 +305,8 @@ def _matte(soft: FloatArray) -> FloatArray:
     return np.asarray(alpha, np.float32)
 
 
-def _plate(t: int, footage: Footage, frame: FloatArray, visible: list[ByteArray]) -> FloatArray:
+def _plate(t: int, footage: Footage, frame: FloatArray, hidden: AnyArray, visible: list[ByteArray]) -> FloatArray:
     """The frame where the background shows; behind the rest other frames, then the generator, fitted in at the rim."""
-    hidden = visible[t] == 0
     if not hidden.any():
         return frame
     height, width = hidden.shape
