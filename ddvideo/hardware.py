@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import resource
@@ -15,6 +16,7 @@ __all__ = [
     "gpu_names",
     "memory_mib",
     "peak_rss_mib",
+    "release_memory",
     "resolve_device",
     "supports_bf16",
     "thread_count",
@@ -72,6 +74,13 @@ def peak_rss_mib() -> float:
     # Where this is all there is, it may count what the starting process held (Linux does so over vfork and exec).
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def release_memory() -> None:
+    """Give freed memory back to the system, where the C library can: glibc keeps the heap of a long job otherwise."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def check_device_name(name: str) -> str:

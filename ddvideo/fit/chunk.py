@@ -12,6 +12,7 @@ from ddvideo.fit.clock import Clock
 from ddvideo.fit.reading import gather, working_frame
 from ddvideo.fit.shared import Shared, camera_motion, read_shared
 from ddvideo.fit.solve import Solved, solve
+from ddvideo.hardware import release_memory
 from ddvideo.media import open_source
 from ddvideo.store import ChunkWriter
 from ddvideo.tasks.task import Task
@@ -49,6 +50,7 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
 
     shared = read_shared(job.folder, chunk.shot, range(chunk.start - job.shot.start, chunk.stop - job.shot.start))
     solved = shared.solved() if shared.maps else _refine(job, task, options, shared, clock, tell)
+    release_memory()  # of the fit, before the full frames come
     with open_source(job.source) as source:
         full = [frame.rgb for frame in clock.each("decode", source.frames(chunk.start, chunk.stop))]
     if len(full) != chunk.frames:
@@ -88,7 +90,6 @@ def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Share
             source,
             (begin, end),
             frames,
-            known={shot.start + row: seen for row, seen in shared.observations.items()},
             observe=lambda around: task.observe(around, settings),
             offsets=task.offsets,
             longer_px=settings.working_px,

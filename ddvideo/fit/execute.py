@@ -8,6 +8,7 @@ import torch
 from ddvideo.errors import UsageError
 from ddvideo.fit.chunk import fit_chunk
 from ddvideo.fit.prior import fit_prior
+from ddvideo.hardware import release_memory
 from ddvideo.tasks import TASKS
 from ddvideo.tasks.task import check_options
 from ddvideo.types import ChunkRecord, Job, PriorJob, PriorRecord, Progress
@@ -36,6 +37,9 @@ def execute(job: Job, progress: Progress) -> PriorRecord | ChunkRecord:
     options = check_options(task, job.settings)
     torch.set_num_threads(job.settings.threads)
     cv2.setNumThreads(job.settings.threads)
-    if isinstance(job, PriorJob):
-        return fit_prior(job, task, options, progress)
-    return fit_chunk(job, task, options, progress)
+    try:
+        if isinstance(job, PriorJob):
+            return fit_prior(job, task, options, progress)
+        return fit_chunk(job, task, options, progress)
+    finally:
+        release_memory()

@@ -86,7 +86,7 @@ class Model(nn.Module):
         if seeds.codes is None:
             return
         device = self.times.device
-        labels = torch.from_numpy(seeds.codes.labels.astype(np.int32)).to(device)
+        labels = torch.from_numpy(np.stack(seeds.codes.labels).astype(np.int16)).to(device)
         vectors = [torch.from_numpy(vector).to(device) for vector in seeds.codes.vectors]
         for generator in self.generators.values():
             if isinstance(generator, RegionGenerator):

@@ -54,7 +54,6 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
             source,
             (shot.start, shot.stop),
             set(keys),
-            known={},
             observe=lambda around: task.observe(around, settings),
             offsets=task.offsets,
             longer_px=settings.working_px,
@@ -76,10 +75,6 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
     is_whole = len(keys) == shot.frames
     shared = Shared(
         camera=path,
-        # A chunk that is fitted anew need not observe again what was observed here.
-        observations={}
-        if is_whole
-        else {key - shot.start: seen for key, seen in zip(keys, window.observations, strict=True)},
         memory={} if is_whole else solved.conclusion.memory,
         weights={} if is_whole else solved.weights,
         maps=solved.conclusion.maps if is_whole else {},

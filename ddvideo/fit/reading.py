@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -51,7 +51,6 @@ def gather(
     span: tuple[int, int],
     wanted: Collection[int],
     *,
-    known: Mapping[int, Observation],
     observe: Callable[[Neighbourhood], Observation],
     offsets: tuple[int, ...],
     longer_px: int,
@@ -65,7 +64,6 @@ def gather(
         source: opened input.
         span: frames that are read; neighbours outside it are not looked at.
         wanted: frames that are kept and observed, inside the span.
-        known: observations made before; they are taken over.
         observe: looks at a frame and its neighbours; called from several threads.
         offsets: which neighbours it is shown.
         longer_px: working size.
@@ -80,9 +78,6 @@ def gather(
 
     def look(index: int) -> None:
         gathered.frames[index] = recent[index]
-        if index in known:
-            gathered.observations[index] = known[index]
-            return
         around = {offset: recent[index + offset] for offset in (0, *offsets) if index + offset in recent}
         pending.append((index, pool.submit(observe, Neighbourhood(index=index, frames=around))))
         while len(pending) > 2 * threads:  # bounded: frames wait in memory no longer than the threads need

@@ -1,4 +1,4 @@
-"""What a shot's chunks share, on disk: the camera's path, observations, the task's decisions, weights."""
+"""What a shot's chunks share, on disk: the camera's path, the task's decisions, weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ddvideo.errors import DecompositionError
 from ddvideo.fit.solve import Solved
 from ddvideo.motion.homography import canvas_bounds, rebased
 from ddvideo.store import load_prior_record, write_bytes
-from ddvideo.tasks.window import Conclusion, Memory, Motion, Observation
+from ddvideo.tasks.window import Conclusion, Memory, Motion
 
 __all__ = ["Shared", "camera_motion", "read_shared", "write_shared"]
 
@@ -32,12 +32,10 @@ class Shared:
 
     camera: FloatArray
     """``(T, 3, 3)`` for every frame of the shot, to the plane of its middle frame."""
-    observations: Mapping[int, Observation]
-    """Of the key frames, by their number within the shot."""
     memory: Memory
     weights: Mapping[str, Tensor]
-    maps: Mapping[str, FloatArray]
-    """``(T, h, w)`` for every frame of the shot where the prior has fitted all of them; else empty."""
+    maps: Mapping[str, AnyArray]
+    """``(T, h, w)`` float16 for every frame of the shot where the prior has fitted all of them; else empty."""
     drawn: Mapping[str, AnyArray]
     """``(T, h, w, C)`` uint8, likewise."""
     loss: float
@@ -63,11 +61,9 @@ def write_shared(folder: Path, shot_index: int, shared: Shared) -> tuple[str, st
     arrays: dict[str, AnyArray] = {"camera": shared.camera}
     arrays |= {f"memory/{name}": np.asarray(values) for name, values in shared.memory.items()}
     arrays |= {f"weights/{name}": values.numpy() for name, values in shared.weights.items()}
-    arrays |= {f"map/{name}": values.astype(np.float16) for name, values in shared.maps.items()}
+    arrays |= {f"map/{name}": values.astype(np.float16, copy=False) for name, values in shared.maps.items()}
     arrays |= {f"drawn/{name}": values for name, values in shared.drawn.items()}
     arrays["loss"] = np.array(shared.loss, np.float64)
-    for index, observation in shared.observations.items():
-        arrays |= {f"frame/{index}/{name}": values for name, values in observation.items()}
     data = save({name: np.ascontiguousarray(values).reshape(np.shape(values)) for name, values in arrays.items()})
     name = f"prior-{shot_index:04d}.safetensors"
     write_bytes(folder / name, data)
@@ -83,7 +79,7 @@ def read_shared(folder: Path, shot_index: int, rows: range) -> Shared:
     record = load_prior_record(folder, shot_index)
     if record is None:
         raise DecompositionError(f"{folder}: the prior of shot {shot_index} is missing or damaged: start again")
-    parts: dict[str, dict[str, AnyArray]] = {"memory": {}, "weights": {}, "map": {}, "drawn": {}, "frame": {}}
+    parts: dict[str, dict[str, AnyArray]] = {"memory": {}, "weights": {}, "map": {}, "drawn": {}}
     cut = slice(rows.start, rows.stop)
     try:
         with safe_open(str(folder / record.file), "np") as file:
@@ -92,20 +88,15 @@ def read_shared(folder: Path, shot_index: int, rows: range) -> Shared:
                 kind, _, name = key.partition("/")
                 if kind in ("map", "drawn"):
                     parts[kind][name] = file.get_slice(key)[cut]
-                elif kind in parts and (kind != "frame" or int(name.partition("/")[0]) in rows):
+                elif kind in parts:
                     parts[kind][name] = file.get_tensor(key)
     except (SafetensorError, OSError, ValueError) as error:
         raise DecompositionError(f"{folder / record.file} is damaged ({error}): start again") from error
-    observations: dict[int, dict[str, AnyArray]] = {}
-    for name, values in parts["frame"].items():
-        number, _, part = name.partition("/")
-        observations.setdefault(int(number), {})[part] = values
     return Shared(
         camera=camera,
-        observations=observations,
         memory=parts["memory"],
         weights={name: torch.from_numpy(values) for name, values in parts["weights"].items()},
-        maps={name: values.astype(np.float32) for name, values in parts["map"].items()},
+        maps=parts["map"],
         drawn=parts["drawn"],
         loss=loss,
     )

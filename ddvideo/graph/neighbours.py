@@ -16,6 +16,10 @@ OFFSETS = (0, 1, -1, 2, -2, 3, -3, 5, -5, 8, -8, 12, -12, 16, -16)
 """Frames, relative to a superpixel's own, among which its neighbours are sought."""
 
 
+_ROWS = 256
+"""Superpixels that are compared to their pool at once, which bounds the memory."""
+
+
 def likeness_graph(
     features: Sequence[FloatArray],
     *,
@@ -42,6 +46,9 @@ def likeness_graph(
     fixed = torch.from_numpy(anchors) if anchors is not None and len(anchors) else None
     tensors = [torch.from_numpy(f) for f in features]
     columns, distances = [], []
+    largest = max(len(f) for f in features)
+    # One buffer for all distances: made anew for each block, they would leave the heap in pieces.
+    scratch = torch.empty(min(_ROWS, largest) * (largest * len(offsets) + (0 if fixed is None else len(fixed))))
     # A superpixel that is alone in its frame, and has no other frame to look at, is joined to itself.
     links = max(min(neighbours, min(len(f) for f in features) - 1), 1)
     for t, queries in enumerate(tensors):
@@ -51,14 +58,17 @@ def likeness_graph(
             [torch.arange(starts[u], starts[u + 1]) for u in near]
             + ([] if fixed is None else [torch.arange(count, count + len(fixed))])
         )
-        square = (pool**2).sum(1)[None] - 2 * queries @ pool.T
-        if len(pool) > 1:
-            square[torch.arange(len(queries)), torch.arange(len(queries))] = (
-                torch.inf
-            )  # offset 0 comes first: not itself
-        value, index = square.topk(links, 1, largest=False, sorted=True)
-        distances.append((value + (queries**2).sum(1, keepdim=True)).clamp_min(0).numpy())
-        columns.append(ids[index].numpy())
+        norms = (pool**2).sum(1)[None]
+        for first in range(0, len(queries), _ROWS):
+            some = queries[first : first + _ROWS]
+            square = scratch[: len(some) * len(pool)].view(len(some), len(pool))
+            torch.addmm(norms, some, pool.T, alpha=-2, out=square)
+            if len(pool) > 1:
+                rows = torch.arange(len(some))
+                square[rows, rows + first] = torch.inf  # itself: offset 0 comes first
+            value, index = square.topk(links, 1, largest=False, sorted=True)
+            distances.append((value + (some**2).sum(1, keepdim=True)).clamp_min(0).numpy())
+            columns.append(ids[index].numpy())
     squared = np.concatenate(distances)
     # Counted from each row's nearest, which leaves the normalised weights as they are: an outlier's do not underflow.
     spread = max(float(np.median(squared)), 1e-12)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 from ddvideo.graph.superpixels import border_labels, mean_per_label
 
-__all__ = ["Regions"]
+__all__ = ["Painted", "Regions"]
 
 
 class Regions:
@@ -20,7 +20,7 @@ class Regions:
     """
 
     def __init__(self, labels: Sequence[AnyArray]) -> None:
-        self.labels = [np.asarray(frame, np.int32) for frame in labels]
+        self.labels = list(labels)
         self.counts = [int(frame.max()) + 1 for frame in self.labels]
         self.starts = np.concatenate([[0], np.cumsum(self.counts)])
         self.sizes = np.concatenate(
@@ -42,8 +42,24 @@ class Regions:
 
     def paint(self, values: FloatArray) -> FloatArray:
         """Maps ``(T, h, w)`` float32 in which every pixel has its node's value."""
-        return np.stack([self.of_frame(values, t)[frame] for t, frame in enumerate(self.labels)]).astype(np.float32)
+        return np.stack(list(Painted(self, values)))
 
     def of_frame(self, values: FloatArray, t: int) -> FloatArray:
         """The part of ``values`` ``(N, ...)`` that belongs to frame ``t``."""
         return values[self.starts[t] : self.starts[t + 1]]
+
+
+class Painted:
+    """Maps of a node score, one a frame, ``(h, w)`` float32, painted when they are looked at: no memory of pixels."""
+
+    def __init__(self, regions: Regions, values: FloatArray) -> None:
+        self._regions, self._values = regions, values
+
+    def __len__(self) -> int:
+        return len(self._regions.labels)
+
+    def __getitem__(self, t: int) -> FloatArray:
+        return np.asarray(self._regions.of_frame(self._values, t)[self._regions.labels[t]], np.float32)
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        return (self[t] for t in range(len(self)))

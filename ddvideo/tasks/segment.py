@@ -6,7 +6,7 @@ scene behind cannot be, is voted in, and foreground, background and alpha are fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -25,7 +25,7 @@ from ddvideo.graph.voting import reliability
 from ddvideo.hints.appearance import centre_prior
 from ddvideo.hints.consensus import Anchors, Consensus
 from ddvideo.hints.motion import observe_motion
-from ddvideo.hints.regions import Regions
+from ddvideo.hints.regions import Painted, Regions
 from ddvideo.hints.threshold import NEAR_OTSU, stable_threshold
 from ddvideo.tasks.task import Layer, Phase, Task, Term
 from ddvideo.tasks.window import (
@@ -99,8 +99,9 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
         "speed_px": np.array(motion.speed_px, np.float32),
     }
     if motion.flow is not None and motion.confidence is not None:
-        observed["flow"] = motion.flow.astype(np.float16)
-        observed["confidence"] = motion.confidence.astype(np.float16)
+        half = (frame.shape[1] // 2, frame.shape[0] // 2)  # no phase looks at more
+        observed["flow"] = cv2.resize(motion.flow, half, interpolation=cv2.INTER_AREA).astype(np.float16)
+        observed["confidence"] = cv2.resize(motion.confidence, half, interpolation=cv2.INTER_AREA).astype(np.float16)
     return observed
 
 
@@ -178,15 +179,14 @@ def _over_scale(scores: FloatArray, name: str, scales: dict[str, float], memory:
 def _seeds(window: Window, state: _State, name: str, score: FloatArray, warnings: tuple[str, ...]) -> Seeds:
     """What the generators start from, given a score that is about 1 on the foreground."""
     likelihood = _likelihood(name, score, state)
-    score_map = state.regions.paint(likelihood)
     cues = np.stack([state.cue, state.motion, state.consensus.surround, state.votes["motion"]], 1)
     vectors = [
         np.concatenate([features, state.regions.of_frame(cues, t)], 1) for t, features in enumerate(state.features)
     ]
     return Seeds(
-        targets={"hint": score_map, "behind": 1 - score_map},
-        motions={"object": _object_motion(score_map)},
-        codes=Codes(vectors=vectors, labels=np.stack(state.regions.labels)),
+        targets={"hint": Painted(state.regions, likelihood), "behind": Painted(state.regions, 1 - likelihood)},
+        motions={"object": _object_motion(Painted(state.regions, likelihood), window.size)},
+        codes=Codes(vectors=vectors, labels=state.regions.labels),
         state=replace(state, likelihood=likelihood),
         warnings=warnings,
     )
@@ -202,20 +202,20 @@ def _likelihood(name: str, score: FloatArray, state: _State) -> FloatArray:
     return np.asarray(1 / (1 + np.exp(-np.clip((score - threshold) / width, -30, 30))), np.float32)
 
 
-def _object_motion(hint: FloatArray) -> Motion:
+def _object_motion(hint: Iterable[FloatArray], size: tuple[int, int]) -> Motion:
     """Follows the hinted region: its centre becomes the canvas's origin, its size the unit."""
-    height, width = hint.shape[1:]
+    height, width = size
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     rows = []
-    for frame in hint.astype(np.float64):
+    for frame in hint:
         mass = frame.sum() + 1e-3 * frame.size
         cx, cy = ((frame * x).sum() / mass, (frame * y).sum() / mass)
         spread = np.sqrt((frame * ((x - cx) ** 2 + (y - cy) ** 2)).sum() / mass)
         rows.append((cx, cy, 2.2 * max(spread, 0.1)))
     track = cv2.GaussianBlur(np.array(rows, np.float64)[:, None], (1, 9), 0, sigmaY=2, borderType=cv2.BORDER_REPLICATE)
     matrices = np.zeros((len(rows), 3, 3), np.float32)
-    for matrix, (cx, cy, size) in zip(matrices, track[:, 0], strict=True):
-        matrix[:] = [[1 / size, 0, -cx / size], [0, 1 / size, -cy / size], [0, 0, 1]]
+    for matrix, (cx, cy, unit) in zip(matrices, track[:, 0], strict=True):
+        matrix[:] = [[1 / unit, 0, -cx / unit], [0, 1 / unit, -cy / unit], [0, 0, 1]]
     return Motion(matrices=matrices, bounds=np.array([-1.5, -1.5, 1.5, 1.5], np.float32))
 
 
@@ -224,14 +224,16 @@ def _vote_background_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
     state: _State = seeds.state
     if state.by_appearance:
         return seeds
-    cue_map = []
-    for frame, drawn in zip(window.frames, render(("background",), 144), strict=True):
-        behind = drawn["background"]
-        small = cv2.resize(frame, behind.shape[1::-1], interpolation=cv2.INTER_AREA)
-        error = (np.abs(to_lab(small) - to_lab(behind)) / _LAB_UNITS).sum(2)
-        cue_map.append(cv2.resize(error, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+
+    def misses() -> Iterator[FloatArray]:
+        for frame, drawn in zip(window.frames, render(("background",), 144), strict=True):
+            behind = drawn["background"]
+            small = cv2.resize(frame, behind.shape[1::-1], interpolation=cv2.INTER_AREA)
+            error = (np.abs(to_lab(small) - to_lab(behind)) / _LAB_UNITS).sum(2)
+            yield np.asarray(cv2.resize(error, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
     scales = dict(state.scales)
-    raw = state.regions.mean(cue_map)
+    raw = state.regions.mean(misses())
     given = None if state.memory is None else state.memory.get("scale_cue")
     scales["cue"] = max(float(np.quantile(raw, 0.98)) if given is None else float(given), 1e-6)
     cue = np.clip(raw / scales["cue"], 0, 1)
@@ -245,18 +247,20 @@ def _vote_background_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
 def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
     """Mean of the vote and, after a fit, of the fitted alpha."""
     state: _State = seeds.state
-    likelihood = state.regions.paint(state.likelihood)
+    alpha = np.empty((len(window.indices), *window.size), np.float16)
+    for t, voted in enumerate(Painted(state.regions, state.likelihood)):
+        alpha[t] = voted
     if render is not None:
-        fitted = np.stack([drawn["alpha"][..., 0] for drawn in render(("alpha",), max(window.size))])
-        likelihood = np.float32(0.5) * (likelihood + fitted)
-    share = float((likelihood > 0.5).mean())
+        for t, drawn in enumerate(render(("alpha",), max(window.size))):
+            alpha[t] = (alpha[t] + drawn["alpha"][..., 0]) / 2
+    share = float((alpha > 0.5).mean())
     where = f"frames {window.indices[0]} to {window.indices[-1]}"
     warnings = list(seeds.warnings)
     if share < _EMPTY:
         warnings.append(f"{where}: nothing stood out, so that the foreground is empty")
     elif share > _FULL:
         warnings.append(f"{where}: nearly everything ended in the foreground ({share:.0%}): look before you use it")
-    return Conclusion(maps={"alpha": likelihood}, memory=_memory(window, state), warnings=tuple(warnings))
+    return Conclusion(maps={"alpha": alpha}, memory=_memory(window, state), warnings=tuple(warnings))
 
 
 def _memory(window: Window, state: _State) -> dict[str, AnyArray]:
@@ -277,7 +281,7 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
     scale = np.float32(1 / np.iinfo(footage.frames[0].dtype).max)
     alphas = []
     for full, small, hint in zip(footage.frames, footage.small, footage.maps["alpha"], strict=True):
-        edge_aware = guided_upsample(hint, small, full.astype(np.float32) * scale)
+        edge_aware = guided_upsample(hint.astype(np.float32), small, full.astype(np.float32) * scale)
         alphas.append((_matte(edge_aware) * 255).round().astype(np.uint8))
     longer = max(alphas[0].shape)
     near, wide = (np.ones((2 * (longer // part) + 3,) * 2, np.uint8) for part in (200, 60))

@@ -86,7 +86,7 @@ class Task:
     settle: Callable[[FloatArray, Layers], Mapping[str, FloatArray]]
     """Share out what the layers of a frame lack to the picture, so that they recompose."""
     observe: Callable[[Neighbourhood, Settings], Observation]
-    """What one frame and those around it tell; depends on nothing else, so that it can be kept and reused."""
+    """What one frame and those around it tell; depends on nothing else, so that frames can be observed in any order."""
     seed: Callable[[Window, Memory | None, Settings], Seeds]
     phases: tuple[Phase, ...]
     conclude: Callable[[Window, Seeds, Render | None, Memory | None], Conclusion]

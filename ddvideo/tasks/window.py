@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 Observation: TypeAlias = Mapping[str, AnyArray]
-"""What one frame tells. The engine reads ``flow`` ``(h, w, 2)`` (to the next frame, pixels) and ``confidence``
-``(h, w)`` in [0, 1] where they are there; all else is the task's own."""
+"""What one frame tells. The engine reads ``flow`` ``(h, w, 2)`` (to the next frame, in pixels of the working
+size) and ``confidence`` ``(h, w)`` in [0, 1] where they are there, at any size; all else is the task's own."""
 
 Memory: TypeAlias = Mapping[str, AnyArray]
 """What is decided once for a shot and handed to its chunks."""
@@ -77,16 +77,16 @@ class Codes:
 
     vectors: Sequence[FloatArray]
     """Per frame ``(n_t, D)``."""
-    labels: AnyArray
-    """``(T, h, w)``, 0 to ``n_t - 1``."""
+    labels: Sequence[AnyArray]
+    """Per frame ``(h, w)``, 0 to ``n_t - 1``."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seeds:
     """Where a fit starts from."""
 
-    targets: Mapping[str, FloatArray] = field(default_factory=dict)
-    """Maps ``(T, h, w)`` that terms compare with."""
+    targets: Mapping[str, Iterable[FloatArray]] = field(default_factory=dict)
+    """Maps ``(h, w)``, one a frame, that terms compare with; looked through once a phase."""
     motions: Mapping[str, Motion] = field(default_factory=dict)
     """Of layers that move neither with the frame nor with the camera, by the name that the layers use."""
     codes: Codes | None = None
@@ -99,8 +99,8 @@ class Seeds:
 class Conclusion:
     """What a window came to, at working size."""
 
-    maps: Mapping[str, FloatArray]
-    """``(T, h, w)`` or ``(T, h, w, C)``."""
+    maps: Mapping[str, AnyArray]
+    """``(T, h, w)`` or ``(T, h, w, C)`` float16."""
     memory: Memory = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -115,7 +115,7 @@ class Footage:
     """``(h, w, 3)`` at working size."""
     camera: FloatArray
     """``(T, 3, 3)``: frames to one plane of the scene, in [-1, 1] over the frame."""
-    maps: Mapping[str, FloatArray]
+    maps: Mapping[str, AnyArray]
     """What the window's conclusion has to say of these frames."""
     drawn: Mapping[str, AnyArray]
     """Fitted layers at working size, ``(T, h, w, C)`` uint8; empty without a fit."""
