@@ -28,7 +28,7 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class DavisSequence:
-    """A sequence: one frame (JPEG) and one mask (PNG) for every moment, in order."""
+    """A sequence: one frame (JPEG) and, where they are asked for, one mask (PNG) for every moment, in order."""
 
     name: str
     frames: tuple[Path, ...]
@@ -36,7 +36,7 @@ class DavisSequence:
 
 
 def load_sequences(
-    folder: Path, names: Sequence[str] | None = None, *, limit: int | None = None
+    folder: Path, names: Sequence[str] | None = None, *, limit: int | None = None, masks: bool = True
 ) -> list[DavisSequence]:
     """The sequences of a folder with ``frames/SEQ/*.jpg`` and ``masks/SEQ/*.png``.
 
@@ -44,22 +44,26 @@ def load_sequences(
         folder: the data.
         names: only these, in this order; all by name where None.
         limit: only so many frames from the start of each.
+        masks: whether they are needed; without, every sequence has none.
 
     Raises:
         DataError: the folder, a sequence or a mask is missing, or a sequence is too short to be measured.
     """
     known = sorted(path.name for path in (folder / "frames").glob("*") if path.is_dir())
     if not known:
-        raise DataError(f"no sequences in {folder}: frames/SEQ/*.jpg and masks/SEQ/*.png are needed; see --data")
+        needed = "frames/SEQ/*.jpg and masks/SEQ/*.png are" if masks else "frames/SEQ/*.jpg is"
+        raise DataError(f"no sequences in {folder}: {needed} needed; see --data")
     if unknown := sorted(set(names or ()) - set(known)):
         raise DataError(f"{folder} has no sequence {', '.join(unknown)}; it has {', '.join(known)}")
-    return [_load(folder, name, limit) for name in names or known]
+    return [_load(folder, name, limit, masks) for name in names or known]
 
 
-def _load(folder: Path, name: str, limit: int | None) -> DavisSequence:
+def _load(folder: Path, name: str, limit: int | None, with_masks: bool) -> DavisSequence:
     frames = sorted((folder / "frames" / name).glob("*.jpg"))[:limit]
     if len(frames) < 3:
-        raise DataError(f"{name}: at least 3 frames are needed, for the first and the last are not counted")
+        raise DataError(f"{name}: at least 3 frames are needed, not {len(frames)}")
+    if not with_masks:
+        return DavisSequence(name, tuple(frames), ())
     masks = [folder / "masks" / name / f"{frame.stem}.png" for frame in frames]
     if missing := [mask for mask in masks if not mask.is_file()]:
         raise DataError(f"{name}: {len(missing)} of {len(masks)} masks are missing, the first is {missing[0]}")
@@ -109,8 +113,12 @@ def read_mask(path: Path) -> BoolArray:
     return np.asarray(image > 0, np.bool_)
 
 
-def write_clip(path: Path, frames: Iterable[Path]) -> Path:
+def write_clip(path: Path, frames: Iterable[Path | ByteArray]) -> Path:
     """Write frames (even sizes) as H.264 in MP4: 4:2:0, 25 fps, CRF 18, BT.601 limited range; returns ``path``.
+
+    Args:
+        path: of the clip.
+        frames: files, or pictures ``(H, W, 3)`` uint8 RGB.
 
     Raises:
         DataError: a frame cannot be read or is of another size than the first.
@@ -118,8 +126,8 @@ def write_clip(path: Path, frames: Iterable[Path]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", format="mp4") as out:
         stream = None
-        for file in frames:
-            rgb = read_frame(file)
+        for index, frame in enumerate(frames):
+            rgb = read_frame(frame) if isinstance(frame, Path) else frame
             if stream is None:
                 stream = out.add_stream("libx264", rate=FPS, options=X264)
                 stream.height, stream.width = rgb.shape[:2]
@@ -127,7 +135,8 @@ def write_clip(path: Path, frames: Iterable[Path]) -> Path:
                 stream.codec_context.colorspace = _SMPTE170M
                 stream.codec_context.color_range = _LIMITED
             if rgb.shape[:2] != (stream.height, stream.width):
-                raise DataError(f"{file} is {rgb.shape[1]}x{rgb.shape[0]}, not {stream.width}x{stream.height}")
+                name = frame if isinstance(frame, Path) else f"frame {index} of {path.name}"
+                raise DataError(f"{name} is {rgb.shape[1]}x{rgb.shape[0]}, not {stream.width}x{stream.height}")
             picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")
             picture = picture.reformat(
                 format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG

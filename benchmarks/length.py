@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from benchmarks.davis import DavisSequence, write_clip
-from benchmarks.once import Run, RunOptions
+from benchmarks.once import Run, RunOptions, read_report
 from ddvideo.store import write_json
 
 __all__ = ["LIMIT", "length_check"]
@@ -28,7 +27,7 @@ def length_check(sequence: DavisSequence, out: Path, options: RunOptions, run: R
     found: dict[str, Any] = {}
     for name, frames in (("once", list(sequence.frames)), ("four times", [*there_and_back, *there_and_back])):
         clip = write_clip(out / "clips" / f"{sequence.name}-{len(frames)}.mp4", frames)
-        report = json.loads((run(clip, out / "length", options) / "report.json").read_text(encoding="utf-8"))
+        report = read_report(run(clip, out / "length", options))
         chunks = [chunk["stop"] - chunk["start"] for chunk in report["chunks"]]
         found[name] = {
             "frames": len(frames),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 from benchmarks.davis import DataError, DavisSequence, write_clip
-from benchmarks.once import Run, RunError, RunOptions, Variant
+from benchmarks.once import Run, RunError, RunOptions, Variant, read_report
 from benchmarks.score import TRUTH, Score, ScoreError, score_sequence
 from benchmarks.sheets import make_panels, stack_sheet, write_sheet
-from benchmarks.table import render_comparison, render_table
+from benchmarks.table import render_comparison, render_table, spread
 from ddvideo.arrays import ByteArray
 from ddvideo.errors import DDVideoError
 
@@ -63,7 +62,7 @@ class Bench:
             return
         try:
             scores = score_sequence(clip, sequence, {name: folder / "alpha.mp4" for name, folder in folders.items()})
-            reports = {name: _read_report(folder) for name, folder in folders.items()}
+            reports = {name: read_report(folder) for name, folder in folders.items()}
         except FAILURES as error:
             self._failed(sequence, "scoring", error)
             return
@@ -100,7 +99,9 @@ class Bench:
         """Plain data for JSON."""
         return {
             "settings": self.settings,
-            "summary": {name: _summary([row["variants"].get(name, {}) for row in self.rows]) for name in self.variants},
+            "summary": {
+                name: spread([row["variants"].get(name, {}) for row in self.rows], SUMMED) for name in self.variants
+            },
             "published_mean_j": {
                 method: round(fmean(values), 4)
                 for method in self.published
@@ -135,11 +136,6 @@ class Bench:
         self.overview.append((title, [pictures[len(pictures) // 2] for pictures in panels.values()]))
 
 
-def _read_report(folder: Path) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return report
-
-
 def _variant(score: Score, report: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **score.as_dict(),
@@ -148,14 +144,3 @@ def _variant(score: Score, report: Mapping[str, Any]) -> dict[str, Any]:
         "shots": len(report["shots"]),
         "chunk_frames": [chunk["stop"] - chunk["start"] for chunk in report["chunks"]],
     }
-
-
-def _summary(values: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Mean, median and spread over the sequences."""
-    found = {}
-    for key in SUMMED:
-        numbers = [value[key] for value in values if value.get(key) is not None]
-        if numbers:
-            spread = {"mean": fmean(numbers), "median": median(numbers), "min": min(numbers), "max": max(numbers)}
-            found[key] = {name: round(number, 4) for name, number in spread.items()}
-    return found

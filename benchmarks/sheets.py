@@ -12,7 +12,7 @@ from benchmarks.davis import DavisSequence, read_frame, read_mask
 from ddvideo.arrays import BoolArray, ByteArray, FloatArray
 from ddvideo.media import read_layer
 
-__all__ = ["chosen_frames", "make_panels", "stack_sheet", "write_sheet"]
+__all__ = ["chosen_frames", "make_panels", "small_picture", "stack_sheet", "write_sheet"]
 
 COLUMNS = 6
 WIDTH_PX = 320
@@ -54,7 +54,7 @@ def make_panels(sequence: DavisSequence, layers: Mapping[str, Path], seeds: Path
     }
     if seeds is not None:
         rows["alpha of the seeds"] = [_grey(alpha) for alpha in _at(seeds, indices)]
-    return {name: [_small(picture) for picture in pictures] for name, pictures in rows.items()}
+    return {name: [small_picture(picture) for picture in pictures] for name, pictures in rows.items()}
 
 
 def stack_sheet(rows: Sequence[tuple[str, Sequence[ByteArray]]]) -> ByteArray:
@@ -118,7 +118,9 @@ def _error_map(frame: FloatArray, predicted: BoolArray, truth: BoolArray) -> Flo
     return picture
 
 
-def _small(picture: FloatArray) -> ByteArray:
+def small_picture(picture: FloatArray) -> ByteArray:
+    """A picture ``(H, W, 3)`` in [0, 1], or a map ``(H, W)``, as RGB uint8 of 320 pixels' width."""
+    picture = _grey(picture) if picture.ndim == 2 else picture
     height = round(picture.shape[0] * WIDTH_PX / picture.shape[1])
     reduced = cv2.resize(picture, (WIDTH_PX, height), interpolation=cv2.INTER_AREA)
     return np.asarray(np.clip(np.rint(255 * reduced), 0, 255), np.uint8)

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any, TypeAlias
 
-__all__ = ["RIVALS", "Rival", "render_comparison", "render_table"]
+__all__ = [
+    "RIVALS",
+    "Look",
+    "Rival",
+    "Row",
+    "cell",
+    "compare",
+    "mean_of",
+    "measured",
+    "render_comparison",
+    "render_grid",
+    "render_table",
+    "spread",
+]
 
 Row: TypeAlias = Mapping[str, Any]
-"""One sequence as it stands in the JSON: ``sequence``, ``variants`` by name, ``published_j`` by method."""
+"""One line of a measurement as it stands in the JSON: its name, ``variants`` by name, what else is known of it."""
 Look: TypeAlias = Callable[[Row], float | None]
 
 RIVALS = ("FST", "NLC", "u2netp")
@@ -27,7 +40,8 @@ class Rival:
     larger_is_better: bool = True
 
 
-def _measured(variant: str, key: str) -> Look:
+def measured(variant: str, key: str) -> Look:
+    """One number of one variant, or None where it was not measured."""
     return lambda row: row["variants"].get(variant, {}).get(key)
 
 
@@ -41,66 +55,94 @@ def render_table(rows: Sequence[Row], main: str) -> str:
     A cell is empty (``-``) where nothing was measured; a mean is taken over the rows that have a value.
     """
     columns: list[tuple[str, Look, str]] = [
-        ("J", _measured(main, "j"), ".3f"),
-        ("F", _measured(main, "f"), ".3f"),
-        ("flicker", _measured(main, "flicker"), ".4f"),
-        ("s/frame", _measured(main, "seconds_per_frame"), ".2f"),
-        ("recomp dB", _measured(main, "recomposition_psnr_db"), ".1f"),
-        ("peak MiB", _measured(main, "peak_rss_mib"), ".0f"),
+        ("J", measured(main, "j"), ".3f"),
+        ("F", measured(main, "f"), ".3f"),
+        ("flicker", measured(main, "flicker"), ".4f"),
+        ("s/frame", measured(main, "seconds_per_frame"), ".2f"),
+        ("recomp dB", measured(main, "recomposition_psnr_db"), ".1f"),
+        ("peak MiB", measured(main, "peak_rss_mib"), ".0f"),
     ]
     if main != "seeds":
-        columns += [("J seeds", _measured("seeds", "j"), ".3f"), ("F seeds", _measured("seeds", "f"), ".3f")]
+        columns += [("J seeds", measured("seeds", "j"), ".3f"), ("F seeds", measured("seeds", "f"), ".3f")]
     columns += [(f"J {method}", _published(method), ".3f") for method in RIVALS]
     lines = [["sequence", *(title for title, _, _ in columns)]]
-    lines += [[row["sequence"], *(_cell(look(row), form) for _, look, form in columns)] for row in rows]
-    lines.append(["mean", *(_cell(_mean(look, rows), form) for _, look, form in columns)])
+    lines += [[row["sequence"], *(cell(look(row), form) for _, look, form in columns)] for row in rows]
+    lines.append(["mean", *(cell(mean_of(look, rows), form) for _, look, form in columns)])
+    return render_grid(lines)
+
+
+def render_grid(lines: Sequence[Sequence[str]], *, names: int = 1, foot: int = 1) -> str:
+    """Cells set in columns: the first line is the head, the last ``foot`` lines the sum of all.
+
+    The first ``names`` columns are set to the left, all others to the right.
+    """
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     texts = [
         "  ".join(
-            cell.ljust(width) if k == 0 else cell.rjust(width)
+            cell.ljust(width) if k < names else cell.rjust(width)
             for k, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         for line in lines
     ]
     rule = "-" * len(texts[0])
-    return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1]])
+    return "\n".join([texts[0], rule, *texts[1:-foot], rule, *texts[-foot:]])
 
 
 def render_comparison(rows: Sequence[Row], main: str) -> str:
     """A line for each rival: on how many sequences it is beaten, by how much, and where it is not."""
-    rivals = [Rival(f"J of {method}", _measured(main, "j"), _published(method)) for method in RIVALS]
+    rivals = [Rival(f"J of {method}", measured(main, "j"), _published(method)) for method in RIVALS]
     if main != "seeds":
         rivals[:0] = [
-            Rival("J of the seeds alone", _measured(main, "j"), _measured("seeds", "j")),
-            Rival("F of the seeds alone", _measured(main, "f"), _measured("seeds", "f")),
-            Rival("flicker of the seeds", _measured(main, "flicker"), _measured("seeds", "flicker"), False),
+            Rival("J of the seeds alone", measured(main, "j"), measured("seeds", "j")),
+            Rival("F of the seeds alone", measured(main, "f"), measured("seeds", "f")),
+            Rival("flicker of the seeds", measured(main, "flicker"), measured("seeds", "flicker"), False),
         ]
-    lines = [line for rival in rivals if (line := _compare(rival, rows))]
+    lines = [line for rival in rivals if (line := compare(rival, rows))]
     return "\n".join(["differences, + is better:", *lines]) if lines else ""
 
 
-def _compare(rival: Rival, rows: Sequence[Row]) -> str:
+def compare(rival: Rival, rows: Sequence[Row], name: str = "sequence") -> str:
+    """One line that names every row where the rival is better; nothing where there is nothing to compare.
+
+    Args:
+        rival: what is compared.
+        rows: the measurement.
+        name: under which key a row has its name.
+    """
     sign = 1 if rival.larger_is_better else -1
     gains = {}
     for row in rows:
         ours, theirs = rival.ours(row), rival.theirs(row)
         if ours is not None and theirs is not None:
-            gains[row["sequence"]] = sign * (ours - theirs)
+            gains[row[name]] = sign * (ours - theirs)
     if not gains:
         return ""
     lost = {name: gain for name, gain in sorted(gains.items(), key=lambda item: item[1]) if gain < 0}
     digits = 3 if rival.larger_is_better else 4
     text = f"against {rival.title}: mean {fmean(gains.values()):+.{digits}f}"
     if not lost:
-        return f"{text}, on no sequence worse"
+        return f"{text}, on no {name} worse"
     worse = ", ".join(f"{name} ({gain:+.{digits}f})" for name, gain in lost.items())
     return f"{text}, WORSE on {len(lost)} of {len(gains)}: {worse}"
 
 
-def _mean(look: Look, rows: Sequence[Row]) -> float | None:
+def mean_of(look: Look, rows: Sequence[Row]) -> float | None:
+    """Mean over the rows that have a value."""
     values = [value for row in rows if (value := look(row)) is not None]
     return fmean(values) if values else None
 
 
-def _cell(value: float | None, form: str) -> str:
+def cell(value: float | None, form: str) -> str:
+    """A number as the table shows it."""
     return "-" if value is None else format(value, form)
+
+
+def spread(values: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Mean, median and spread of each key over the values that have it."""
+    found = {}
+    for key in keys:
+        numbers = [value[key] for value in values if value.get(key) is not None]
+        if numbers:
+            told = {"mean": fmean(numbers), "median": median(numbers), "min": min(numbers), "max": max(numbers)}
+            found[key] = {name: round(number, 4) for name, number in told.items()}
+    return found

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from ddvideo.errors import DDVideoError, DecompositionError, InputError, OutputError, UsageError
 
@@ -22,43 +22,48 @@ __all__ = [
     "DDVideoError",
     "DecompositionError",
     "InputError",
+    "Options",
     "OutputError",
     "UsageError",
     "__version__",
+    "dehaze",
     "segment",
 ]
 
 __version__ = "0.1.0"
 
 
-def segment(
-    path: str | os.PathLike[str],
-    *,
-    out: str | os.PathLike[str] = "ddvideo-out",
-    preset: Preset = "balanced",
-    device: str = "auto",
-    seed: int = 0,
-    format: OutputFormat = "auto",
-    frames: tuple[int, int | None] | None = None,
-    fresh: bool = False,
-    keep_work: bool = False,
-    progress: Progress | None = None,
-) -> Result:
+class Options(TypedDict, total=False):
+    """What every task can be told, by keyword; the same as the options of the command."""
+
+    out: str | os.PathLike[str]
+    """Results go to ``out/<input stem>/``; ``ddvideo-out`` unless told."""
+    preset: Preset
+    """``fast``, ``balanced`` (unless told) or ``quality``."""
+    device: str
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    seed: int
+    """Start of the random numbers; equal seeds and thread counts give equal layers."""
+    format: OutputFormat
+    """How layers are written: ``auto``, ``mp4`` or ``png``."""
+    frames: tuple[int, int | None] | None
+    """Part of the input: first frame and the first one not taken (None: to the end), counted from 0."""
+    fresh: bool
+    """Forget an earlier unfinished run instead of going on with it."""
+    keep_work: bool
+    """Keep the chunk files."""
+    progress: Progress | None
+    """Called with a ``ddvideo.types.ProgressEvent`` at every step."""
+
+
+def segment(path: str | os.PathLike[str], **options: Unpack[Options]) -> Result:
     """Split a video, an image or a folder of numbered frames into foreground, background and alpha.
 
     Does the same work and writes the same files as ``ddvideo segment``.
 
     Args:
         path: the input.
-        out: results go to ``out/<input stem>/``.
-        preset: fast, balanced or quality.
-        device: auto, cpu, cuda, cuda:N or mps.
-        seed: start of the random numbers; equal seeds and thread counts give equal layers.
-        format: how layers are written: auto, mp4 or png.
-        frames: part of the input: first frame and the first one not taken (None: to the end), counted from 0.
-        fresh: forget an earlier unfinished run instead of going on with it.
-        keep_work: keep the chunk files.
-        progress: called with a ``ddvideo.types.ProgressEvent`` at every step.
+        options: see :class:`Options`.
 
     Returns:
         Layers by name, each with ``path`` and a streaming ``frames()``, and the ``report``.
@@ -69,25 +74,32 @@ def segment(
         OutputError: the results cannot be written.
         DecompositionError: the fit failed.
     """
+    return _decompose("segment", path, {}, options)
+
+
+def dehaze(
+    path: str | os.PathLike[str],
+    *,
+    airlight: tuple[float, float, float] | None = None,
+    **options: Unpack[Options],
+) -> Result:
+    """Take haze off a video, an image or a folder of numbered frames: radiance and transmission map.
+
+    Does the same work and writes the same files as ``ddvideo dehaze``. The airlight of every shot is in the report.
+
+    Args:
+        path: the input.
+        airlight: colour of the haze where nothing shows through, RGB in [0, 1]; None: it is found.
+        options: see :class:`Options`.
+
+    Returns, Raises: as :func:`segment`.
+    """
+    return _decompose("dehaze", path, {"airlight": list(airlight)} if airlight else {}, options)
+
+
+def _decompose(task: str, path: str | os.PathLike[str], task_options: dict[str, Any], options: Options) -> Result:
     from pathlib import Path
 
     from ddvideo.pipeline import decompose
 
-    results = decompose(
-        [Path(path)],
-        task="segment",
-        out=Path(out),
-        preset=preset,
-        device=device,
-        seed=seed,
-        format=format,
-        frames=frames,
-        fresh=fresh,
-        keep_work=keep_work,
-        progress=progress or _ignore,
-    )
-    return results[0]
-
-
-def _ignore(event: object) -> None:
-    """Take a progress event and do nothing."""
+    return decompose([Path(path)], task=task, options=task_options, **options)[0]

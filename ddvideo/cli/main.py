@@ -15,6 +15,7 @@ import click
 
 from ddvideo import __version__
 from ddvideo.cli.console import abandon, make_streams_safe, say, say_error
+from ddvideo.cli.dehaze import dehaze
 from ddvideo.cli.doctor import doctor
 from ddvideo.cli.probe import probe
 from ddvideo.cli.recipes import recipes
@@ -32,6 +33,7 @@ Examples:
   ddvideo segment a.mp4 b.mp4 -o results      several inputs, one after the other
   ddvideo segment frames/ --preset fast       a folder of numbered frames
   ddvideo segment clip.mp4 --dry-run          what would be done, how long, how large
+  ddvideo dehaze road.mp4                     the same for haze: radiance, transmission map
   ddvideo probe clip.mp4                      what the reader sees
 
 \b
@@ -98,7 +100,7 @@ def cli(ctx: click.Context) -> None:
         ctx.exit(2)
 
 
-for _command in (segment, probe, recipes, doctor):
+for _command in (segment, dehaze, probe, recipes, doctor):
     cli.add_command(_command)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,16 @@ __all__ = ["run_task"]
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
-def run_task(task: str, inputs: Sequence[Path], options: RunOptions) -> int:
+def run_task(
+    task: str, inputs: Sequence[Path], options: RunOptions, task_options: Mapping[str, Any] | None = None
+) -> int:
     """Decompose the inputs, tell what came of it, and return the exit code: 1 when some of several failed.
+
+    Args:
+        task: its name.
+        inputs: as the user gave them.
+        options: those that every task has.
+        task_options: those of this one.
 
     Raises:
         DDVideoError: the only input failed, or nothing could be begun.
@@ -48,6 +56,7 @@ def run_task(task: str, inputs: Sequence[Path], options: RunOptions) -> int:
                 dry_run=options.dry_run,
                 runner=options.runner,
                 workers=options.workers,
+                options=task_options or {},
                 progress=progress,
             )
         except (KeyboardInterrupt, SystemExit):

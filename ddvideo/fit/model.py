@@ -67,7 +67,8 @@ class Model(nn.Module):
 
     def _generator(self, layer: Layer, seeds: Seeds) -> nn.Module:
         if layer.generator == "constant":
-            return ConstantGenerator(layer.channels, **layer.options)
+            start = seeds.starts.get(layer.name)
+            return ConstantGenerator(layer.channels, start=None if start is None else start.tolist(), **layer.options)
         if layer.generator == "region":
             if seeds.codes is None:
                 raise UsageError(f"layer {layer.name} is drawn from codes, but the seeds have none")

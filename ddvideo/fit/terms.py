@@ -13,6 +13,7 @@ from ddvideo.losses import (
     agreement_loss,
     binary_loss,
     coherence_loss,
+    envelope_loss,
     exclusion_loss,
     reconstruction_loss,
     smoothness_loss,
@@ -59,9 +60,18 @@ def _smoothness(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
 
 def _agreement(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
     """A map follows a hint that may be wrong in places."""
+    return agreement_loss(drawn[term.layers[0]], _target(term, batch), **term.options)
+
+
+def _envelope(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
+    """A map lies along the upper envelope of lower bounds."""
+    return envelope_loss(drawn[term.layers[0]], _target(term, batch), **term.options)
+
+
+def _target(term: Term, batch: Batch) -> Tensor:
     if term.target is None:
-        raise UsageError("an agreement term needs a target")
-    return agreement_loss(drawn[term.layers[0]], batch.targets[term.target], **term.options)
+        raise UsageError(f"a term {term.name} needs a target")
+    return batch.targets[term.target]
 
 
 TERMS: Mapping[str, Callable[[Term, Batch, Drawn, Task], Tensor]] = {
@@ -71,6 +81,7 @@ TERMS: Mapping[str, Callable[[Term, Batch, Drawn, Task], Tensor]] = {
     "binary": _binary,
     "smoothness": _smoothness,
     "agreement": _agreement,
+    "envelope": _envelope,
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class Written:
     """What was written, and what it took."""
 
     layers: list[WrittenLayer] = field(default_factory=list)
+    constants: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Layers without extent, which have no file: per shot ``start``, ``stop`` and their value ``rgb``."""
     thumbnails: Thumbnails | None = None
     encode_seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
@@ -101,6 +103,7 @@ def write_outputs(
                     )
                     sink.write(picture, merged.pts_seconds, merged.duration_seconds)
                 written.thumbnails.offer(merged.index, merged.rgb, merged.layers)
+            _note_constants(written, merged, plan, task)
             progress(ProgressEvent(stage="merge", done=done, total=plan.frames))
         with _timed(written):
             stack.close()
@@ -115,6 +118,18 @@ def write_outputs(
             )
     _move_into_place(targets, building, replaced)
     return written
+
+
+def _note_constants(written: Written, merged: MergedFrame, plan: Plan, task: Task) -> None:
+    """At the first frame of a shot, note what has one value for all of it."""
+    for shot in plan.shots:
+        if merged.index == shot.start:
+            for layer in task.layers:
+                if not layer.spatial:
+                    rgb = [round(float(value), 4) for value in merged.layers[layer.name].ravel()]
+                    written.constants.setdefault(layer.name, []).append(
+                        {"start": shot.start, "stop": shot.stop, "rgb": rgb}
+                    )
 
 
 def _open_sinks(

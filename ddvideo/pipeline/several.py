@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from ddvideo.config import FORMATS, PRESETS, OutputFormat, Preset, Settings
 from ddvideo.errors import DDVideoError, UsageError
@@ -39,6 +41,7 @@ def decompose(
     dry_run: bool = False,
     runner: str | Runner = "auto",
     workers: int = 1,
+    options: Mapping[str, Any] = MappingProxyType({}),
     progress: Progress | None = None,
     settings: Settings | None = None,
     execute: Execute | None = None,
@@ -60,6 +63,7 @@ def decompose(
         dry_run: only plan; every result has a ``plan`` and nothing is written to ``out``.
         runner: ``auto``, ``inprocess``, or a runner of your own.
         workers: jobs at once; the in-process runner has one.
+        options: of the task, over those of its recipe's preset.
         progress: called with every step forward.
         settings: instead of those of the task's recipe, preset, device and seed.
         execute: instead of the engine's own, carries out a job.
@@ -77,7 +81,20 @@ def decompose(
     paths = list(first_named.values())
     if not paths:
         raise UsageError("no input was given")
-    request = _request(task, preset, device, seed, format, frames, fresh, keep_work, runner, workers, settings, execute)
+    chosen = _task(task)
+    _check(preset, format, workers)
+    settings, about = _settings(chosen, preset, device, seed, options, settings)
+    request = Request(
+        task=chosen,
+        settings=settings,
+        recipe=about,
+        format=format,
+        frames=frames,
+        fresh=fresh,
+        keep_work=keep_work,
+        runner=_runner(runner),
+        execute=execute or _engine(),
+    )
     told = progress or _silent
     results = []
     for path, name in zip(paths, result_names(paths), strict=True):
@@ -99,48 +116,30 @@ def _silent(event: ProgressEvent) -> None:
     """Progress that nobody looks at."""
 
 
-def _request(
-    task: str | Task,
-    preset: Preset,
-    device: str,
-    seed: int,
-    format: OutputFormat,
-    frames: tuple[int, int | None] | None,
-    fresh: bool,
-    keep_work: bool,
-    runner: str | Runner,
-    workers: int,
-    settings: Settings | None,
-    execute: Execute | None,
-) -> Request:
-    """Check what was asked for, before any input is touched."""
+def _check(preset: str, format: str, workers: int) -> None:
     for name, value, known in (("preset", preset, PRESETS), ("format", format, FORMATS)):
         if value not in known:
             raise UsageError(f"unknown {name} {value!r}; it is one of {', '.join(known)}")
     if workers < 1:
         raise UsageError(f"workers must be at least 1, not {workers}")
-    chosen = _task(task)
+
+
+def _settings(
+    task: Task, preset: Preset, device: str, seed: int, options: Mapping[str, Any], settings: Settings | None
+) -> tuple[Settings, dict[str, str]]:
+    """The settings of all jobs, checked before any input is touched, and what the report says of their origin."""
+    about = {"name": task.name, "summary": "settings given by the caller"}
     if settings is None:
-        recipe = load_recipe(chosen.name)
+        recipe = load_recipe(task.name)
         settings = settings_for(recipe, preset, device=resolve_device(device), seed=seed, threads=thread_count())
         about = {"name": recipe.name, "summary": recipe.summary}
-    else:
-        about = {"name": chosen.name, "summary": "settings given by the caller"}
-    if execute is None:
-        from ddvideo.fit import execute as engine
+    return replace(settings, options={**settings.options, **options}), about
 
-        execute = engine
-    return Request(
-        task=chosen,
-        settings=settings,
-        recipe=about,
-        format=format,
-        frames=frames,
-        fresh=fresh,
-        keep_work=keep_work,
-        runner=_runner(runner),
-        execute=execute,
-    )
+
+def _engine() -> Execute:
+    from ddvideo.fit import execute
+
+    return execute
 
 
 def _task(task: str | Task) -> Task:

@@ -87,6 +87,7 @@ def make_report(
             {"name": layer.name, "path": str(layer.path), "codec": layer.codec, "pix_fmt": layer.pix_fmt}
             for layer in written.layers
         ],
+        **written.constants,
         "quality": {
             "recomposition_psnr_db": round(recomposition.psnr_db, 2),
             "worst_frame_psnr_db": round(recomposition.worst_psnr_db, 2),

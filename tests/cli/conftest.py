@@ -105,7 +105,9 @@ class FakePipeline:
             error = self.errors.get(path.name)
             if error is not None and len(inputs) == 1:
                 raise error
-            result = (make_plan_result if options.get("dry_run") else make_result)(path, options["out"])
+            result = (make_plan_result if options.get("dry_run") else make_result)(
+                path, Path(options.get("out", "ddvideo-out"))
+            )
             result.report |= self.report if result.report else {}
             if error is not None:
                 result = SimpleNamespace(input=path, folder=None, layers={}, report={}, plan=None, error=error)

@@ -144,3 +144,17 @@ def test_a_missing_file_is_an_unreadable_input_named_safely(command, tmp_path):
         assert b"Traceback" not in done.stderr
         assert len(done.stderr.splitlines()) <= 3
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", ["0.8,0.9", "red", "0,0,0", "-1,0,0", "1,2,300", "nan,0.5,0.5"])
+def test_an_airlight_that_is_no_colour_is_wrong_usage(value, capsys):
+    assert run(["dehaze", "clip.mp4", "--airlight", value]) == 2
+    assert f"{value!r} is not a colour" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "airlight"), [("0.8,0.9,1", [0.8, 0.9, 1.0]), ("204,255,51", [0.8, 1.0, 0.2]), ("0,0,1", [0.0, 0.0, 1.0])]
+)
+def test_an_airlight_counts_to_1_or_to_255(value, airlight, pipeline):
+    assert run(["dehaze", "clip.mp4", "--airlight", value]) == 0
+    assert pipeline.called["options"] == {"airlight": airlight}

@@ -85,7 +85,8 @@ def test_probe_of_a_sample_clip(clip_path, capsys):
 def test_recipes_lists_presets(capsys):
     assert run(["recipes"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("segment: ")
+    for recipe in ("segment", "dehaze"):
+        assert f"\n{recipe}: " in f"\n{out}"
     for preset in ("fast ", "balanced (default) ", "quality "):
         assert f"\n  {preset}" in out
 

@@ -30,6 +30,7 @@ def test_defaults_are_those_of_the_contract(pipeline):
         "dry_run": False,
         "runner": "auto",
         "workers": 1,
+        "options": {},
     }
 
 

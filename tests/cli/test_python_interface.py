@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -7,19 +8,31 @@ from pathlib import Path
 import pytest
 
 import ddvideo
+from ddvideo.cli.main import run
+from ddvideo.pipeline.several import decompose
 
 
-def test_segment_asks_the_pipeline_for_the_same_as_the_command(pipeline, monkeypatch):
-    from ddvideo.cli.main import run
-
+def test_segment_asks_the_pipeline_for_the_same_as_the_command(pipeline):
     result = ddvideo.segment("clip.mp4", out="results", preset="fast", frames=(0, 9), seed=4)
     by_function = dict(pipeline.called)
     run(["segment", "clip.mp4", "-o", "results", "--preset", "fast", "--frames", "0:9", "--seed", "4"])
-    only_the_command = {"progress", "dry_run", "runner", "workers"}
-    for name in pipeline.called.keys() - only_the_command:
-        assert by_function[name] == pipeline.called[name], name
+    assert by_function.keys() >= {"inputs", "task", "out", "preset", "frames", "seed"}
+    for name, value in by_function.items():
+        assert Path(value) == pipeline.called[name] if name == "out" else value == pipeline.called[name], name
+    # What the function does not pass on is as the command has it.
+    parameters = inspect.signature(decompose).parameters
+    for name in pipeline.called.keys() - by_function.keys() - {"progress"}:
+        assert parameters[name].default == pipeline.called[name], name
     assert result.report["seconds_per_frame"] == 0.8
     assert result.layers["alpha"].path == Path("results/clip/alpha.mp4")
+
+
+def test_dehaze_passes_the_airlight_on(pipeline):
+    ddvideo.dehaze("road.mp4", airlight=(0.8, 0.9, 1.0), preset="fast")
+    by_function = dict(pipeline.called)
+    run(["dehaze", "road.mp4", "--preset", "fast", "--airlight", "0.8,0.9,1"])
+    assert by_function["options"] == {"airlight": [0.8, 0.9, 1.0]} == pipeline.called["options"]
+    assert by_function["task"] == pipeline.called["task"] == "dehaze"
 
 
 def test_errors_are_raised_as_the_package_names_them(pipeline):

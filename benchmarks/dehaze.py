@@ -1,0 +1,120 @@
+"""Dehazing measured: ``python -m benchmarks.dehaze --help``.
+
+Pictures and clips are decomposed in processes of their own as a user would, and the layers that the user would have got
+are scored, beside the input as it is and the dark channel prior on every frame. Nothing is chosen by the ground truth.
+``seeds`` is the same run with the coupled networks switched off, ``per-frame`` is the full method on single frames.
+
+========  ==============================================================  ==============================================
+indoor    rendered haze in real rooms                                     PSNR, SSIM
+depth     a picture hazed by its measured depth                           the same, transmission map, airlight
+clips     DAVIS sequences, hazed                                          the same, steadiness along the true motion
+clear     pictures and clips without haze, which must stay                PSNR against the input
+airlight  real photographs with known airlight                            its error
+real      a real drive through haze, no truth                             steadiness, contact sheet
+========  ==============================================================  ==============================================
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from benchmarks.davis import DataError
+from benchmarks.haze_bench import OURS, Bench
+from benchmarks.haze_sections import SECTIONS, Ask
+from benchmarks.haze_table import render_losses, render_section
+from benchmarks.once import ROOT, RunAll, RunOptions, all_in_own_process, parse_override
+from benchmarks.provenance import provenance
+from ddvideo.config import PRESETS
+from ddvideo.store import write_json
+
+__all__ = ["main"]
+
+FRAMES = 40
+
+
+def main(argv: Sequence[str] | None = None, run: RunAll = all_in_own_process) -> int:
+    """Measure and print; returns the exit code: 1 where something failed, 2 where there is no data."""
+    given = _parse(argv)
+    try:
+        jobs = [SECTIONS[name](Ask(given.data, given.clips, given.frames)) for name in given.sections]
+    except DataError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 2
+    options = RunOptions(
+        task="dehaze", preset=given.preset, seed=given.seed, device=given.device, overrides=tuple(given.overrides)
+    )
+    bench = Bench(out=given.out, options=options, variants=given.variants, run=run, sheets=given.sheets)
+    # What is kept in the repository are whole measurements; a part of one does not take their place.
+    everything = set(given.sections) == set(SECTIONS) and set(given.variants) == set(OURS)
+    whole = everything and given.clips is None and given.frames == FRAMES and not given.overrides
+    folder = ROOT / "benchmarks" / "results" if whole else given.out
+    results = given.json or folder / f"dehaze-{given.preset}.json"
+    told = provenance() | {
+        "seed": given.seed,
+        "preset": given.preset,
+        "frames_limit": given.frames,
+        "overrides": dict(given.overrides),
+    }
+    results.parent.mkdir(parents=True, exist_ok=True)
+    for job in jobs:
+        job(bench)
+        write_json(results, told | bench.as_dict())
+    for section, rows in bench.rows.items():
+        print(f"\n{render_section(section, rows)}\n\n{render_losses(section, rows)}".rstrip())
+    for failure in bench.failures:
+        print("FAILED {section} {name} ({what}): {reason}".format(**failure))
+    print(f"\nnumbers: {results}\nlayers and sheets: {given.out}")
+    return 1 if bench.failures else 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.dehaze", description="Dehazing of stills and clips.")
+    data = ROOT.parent / "shared" / "data"
+    parser.add_argument("--data", type=Path, default=data, help="root of the evaluation data (%(default)s)")
+    parser.add_argument("--sections", type=_some_of(SECTIONS), default=list(SECTIONS), metavar="A,B", help="(all)")
+    parser.add_argument("--clips", type=lambda text: text.split(","), metavar="A,B", help="only these sequences (all)")
+    parser.add_argument("--frames", type=int, default=FRAMES, metavar="N", help="of each hazed sequence (%(default)s)")
+    parser.add_argument("--variants", type=_some_of(OURS), default=list(OURS), metavar="A,B", help="of ours (all)")
+    parser.add_argument("--preset", choices=PRESETS, default="balanced", help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--device", default="auto", help="(%(default)s)")
+    parser.add_argument(
+        "--set",
+        type=parse_override,
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="NAME=JSON",
+        help="an option of the task, in place of its recipe's; may be repeated",
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "bench-out" / "dehaze", help="inputs, layers, sheets")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="numbers (benchmarks/results/dehaze-PRESET.json; for a part, in --out)",
+    )
+    parser.add_argument("--sheets", action=argparse.BooleanOptionalAction, default=True, help="contact sheets")
+    given = parser.parse_args(argv)
+    if given.frames < 3:
+        parser.error("--frames: at least 3")
+    return given
+
+
+def _some_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    """Reads ``A,B``, in the order of the known ones; ``none`` is nothing."""
+
+    def read(text: str) -> list[str]:
+        names = [] if text == "none" else text.split(",")
+        if unknown := sorted(set(names) - set(known)):
+            raise argparse.ArgumentTypeError(f"there is no {', '.join(unknown)}; known: {', '.join(known)}")
+        return [name for name in known if name in names]
+
+    return read
+
+
+if __name__ == "__main__":
+    sys.exit(main())

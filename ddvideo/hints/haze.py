@@ -1,0 +1,115 @@
+"""What a hazy frame tells by itself: how little it can be hazed, pixel by pixel, and the colour of the haze."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+from ddvideo.arrays import ByteArray, FloatArray
+
+__all__ = ["black_share", "least_transmission", "noise_level", "opaque_colour", "patch_minimum"]
+
+_CELLS = (6, 8)
+"""Rows and columns of the parts of a picture that are asked for something black."""
+_BLACK = 0.05
+_BLACK_QUANTILE = 0.02
+_FLAT = 2 / 255
+
+_GENEROUS = 4
+"""A frame is asked for so many times its part: a hazed frame may take that of clearer ones."""
+_BRIGHTNESS = (0.85, 0.95)
+"""Percentiles of brightness, among the most hazed pixels, between which the haze's colour is taken."""
+
+
+def patch_minimum(frame: ByteArray, *, patch_px: int = 15) -> ByteArray:
+    """The least value of each channel in the square patch around every pixel, ``(h, w, 3)`` as the frame.
+
+    Args:
+        frame: ``(h, w, 3)`` RGB uint8.
+        patch_px: side of the patch, odd.
+    """
+    return np.asarray(cv2.erode(frame, np.ones((patch_px, patch_px), np.uint8)), np.uint8)
+
+
+def least_transmission(minimum: ByteArray, airlight: FloatArray, *, kept: float = 0.05) -> FloatArray:
+    """Transmission of a patch whose darkest channel would be black without haze; of any other it is the lower bound.
+
+    Args:
+        minimum: ``(h, w, 3)`` from :func:`patch_minimum`.
+        airlight: ``(3,)`` in [0, 1].
+        kept: part of the haze that stays, for a far view without any looks unnatural.
+
+    Returns:
+        ``(h, w)`` float32 in [0, 1].
+    Source: He et al., CVPR 2009, eq. 12.
+    """
+    scale = (1 - kept) / (255 * np.maximum(airlight, 1e-3))
+    haze = np.minimum.reduce([minimum[..., c] * np.float32(scale[c]) for c in range(3)])
+    return np.asarray(np.clip(1 - haze, 0, 1), np.float32)
+
+
+def opaque_colour(frames: Iterable[ByteArray], minima: Iterable[ByteArray], *, share: float = 1e-3) -> FloatArray:
+    """Colour of a shot's most hazed pixels: among those whose patch has the lightest dark channel, the brighter ones.
+
+    Args:
+        frames: ``(h, w, 3)`` RGB uint8.
+        minima: their :func:`patch_minimum`.
+        share: of all pixels that counts as most hazed.
+
+    Returns:
+        ``(3,)`` float32 in [0, 1].
+    Source: He et al., CVPR 2009, section 4.4. Deviations: all frames of a shot are pooled; the mean around the 90th
+    percentile of brightness instead of the brightest pixel, which is often a lamp or a white thing.
+    """
+    colours, darks = [], []
+    for frame, minimum in zip(frames, minima, strict=True):
+        dark = minimum.min(2).ravel()
+        count = min(max(int(dark.size * share * _GENEROUS), 1), dark.size)
+        best = np.argpartition(dark, -count)[-count:]
+        colours.append(frame.reshape(-1, 3)[best])
+        darks.append(dark[best])
+    pooled, dark = np.concatenate(colours), np.concatenate(darks)
+    count = max(len(dark) // _GENEROUS, 1)
+    opaque = pooled[np.argsort(dark, kind="stable")[-count:]].astype(np.float32) / np.float32(255)
+    brighter = opaque[np.argsort(opaque.sum(1), kind="stable")]
+    low, high = int(_BRIGHTNESS[0] * (count - 1)), int(np.ceil(_BRIGHTNESS[1] * (count - 1))) + 1
+    return np.asarray(brighter[low:high].mean(0), np.float32)
+
+
+def black_share(frames: Iterable[ByteArray]) -> float:
+    """In how many parts of the picture something nearly black is seen: over haze there is none, near or far.
+
+    Args:
+        frames: ``(h, w, 3)`` RGB uint8; a part counts as one over all frames.
+
+    Returns:
+        Share of the parts, in [0, 1], without those that show nothing at all (the bars of a letterbox).
+    """
+    darkest = np.full(_CELLS, np.inf)
+    spread = np.zeros(_CELLS)
+    for frame in frames:
+        smooth = cv2.blur(frame, (3, 3)).min(2)  # single pixels are noise
+        for row, band in enumerate(np.array_split(smooth, _CELLS[0], axis=0)):
+            for column, part in enumerate(np.array_split(band, _CELLS[1], axis=1)):
+                values = part.astype(np.float32) / 255
+                darkest[row, column] = min(darkest[row, column], float(np.quantile(values, _BLACK_QUANTILE)))
+                spread[row, column] = max(spread[row, column], float(values.std()))
+    counted = spread > _FLAT
+    return float((darkest[counted] < _BLACK).mean()) if counted.any() else 0.0
+
+
+def noise_level(frame: FloatArray) -> float:
+    """Standard deviation of a picture's noise, judged where the picture is smoothest.
+
+    Args:
+        frame: ``(H, W, 3)`` in [0, 1].
+    Source: the difference of two Laplacians of Immerkaer, CVIU 1996; here the lower quartile instead of the mean, so
+    that texture is not taken for noise.
+    """
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    response = np.abs(cv2.filter2D(frame.mean(2), -1, kernel))
+    # The lower quartile of the absolute value of a normal variable is 0.3186 standard deviations; the kernel's norm is
+    # 6, and the mean of three channels with noise of their own is quieter by the root of 3.
+    return float(np.quantile(response, 0.25) / 0.3186 / 6 * np.sqrt(3))

@@ -1,0 +1,46 @@
+"""Maps of a clip made steady: each averaged with its neighbours in time, along the motion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ddvideo.arrays import FloatArray
+from ddvideo.motion.flow import backward_warp
+
+__all__ = ["steady"]
+
+
+def steady(
+    maps: Sequence[FloatArray],
+    back: Sequence[tuple[FloatArray, FloatArray] | None],
+    ahead: Sequence[tuple[FloatArray, FloatArray] | None],
+    *,
+    memory: float = 0.8,
+) -> FloatArray:
+    """Run a leaky average through the clip forth and back, carried along the flow, and take the mean of both.
+
+    Args:
+        maps: ``(h, w)``, one a frame.
+        back: per frame the flow to the one before, ``(h, w, 2)`` in pixels, and its confidence ``(h, w)``; None where
+            there is none.
+        ahead: likewise, to the one after.
+        memory: part of the average that stays from frame to frame where the flow is sure; in [0, 1).
+
+    Returns:
+        ``(T, h, w)`` float32.
+    Source: recursive filtering along motion trajectories, Dubois and Sabri, IEEE Trans. Communications 1984.
+    """
+    out = np.zeros((len(maps), *maps[0].shape), np.float32)
+    for order, links in ((range(len(maps)), back), (range(len(maps) - 1, -1, -1), ahead)):
+        average: FloatArray | None = None
+        for t in order:
+            link = links[t]
+            if average is None or link is None:
+                average = maps[t]
+            else:
+                kept = np.float32(memory) * link[1]
+                average = maps[t] + kept * (backward_warp(average, link[0]) - maps[t])
+            out[t] += np.float32(0.5) * average
+    return out

@@ -1,0 +1,239 @@
+"""Dehaze: radiance, transmission map and airlight of a shot.
+
+What a patch shows bounds its transmission from below; one smooth map a shot is fitted to the upper envelope of these
+bounds, so that light things are not taken for haze. Airlight and map are decided for a whole shot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ddvideo.arrays import ByteArray, FloatArray
+from ddvideo.compositing import haze, settle_haze
+from ddvideo.config import Settings
+from ddvideo.detail.guided import guided_upsample
+from ddvideo.errors import UsageError
+from ddvideo.hints.haze import black_share, least_transmission, noise_level, opaque_colour, patch_minimum
+from ddvideo.motion.flow import consistency, dense_flow, to_grey
+from ddvideo.motion.steady import steady
+from ddvideo.tasks.task import Layer, Phase, Task, Term
+from ddvideo.tasks.window import Conclusion, Footage, Memory, Neighbourhood, Observation, Render, Seeds, Window
+
+__all__ = ["DEHAZE"]
+
+_FLOOR, _HIGHEST_FLOOR = 0.1, 0.4
+"""A smaller transmission is not believed: dividing by it would show noise instead of radiance."""
+_NOISE_GAIN = 25.0
+"""The floor in noise levels: it leaves noise of a twenty-fifth of full range at most."""
+_EDGE_RADIUS_PX = 16
+_TELLING, _CALM_PX = 0.06, 15
+"""A patch that differs less from the airlight than this holds nothing to be brought out."""
+_BLACK_SHARE = (0.08, 0.2)
+"""Where something black is seen in a smaller share of the picture, it is hazed; in a larger one it is not."""
+_DENSE = 0.55
+"""Without a part so densely hazed, the airlight is an extrapolation."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _State:
+    """What is known of a window before its fit."""
+
+    minima: list[ByteArray]
+    """Patch minima, ``(h, w, 3)``."""
+    airlight: FloatArray
+    """``(3,)`` in [0, 1]."""
+    strength: float
+    """How far the shot is taken to be hazed at all, in [0, 1]."""
+    is_given: bool
+    """Whether the user told the airlight."""
+
+
+def _observe(around: Neighbourhood, settings: Settings) -> Observation:
+    greys = {offset: to_grey(frame) for offset, frame in around.frames.items()}
+    height, width = greys[0].shape
+    half = (max(width // 2, 1), max(height // 2, 1))
+    seen = {}
+    for name, offset in (("flow", 1), ("flow_back", -1)):
+        if offset in greys:
+            flow = dense_flow(greys[0], greys[offset])
+            seen[name] = cv2.resize(flow, half, interpolation=cv2.INTER_AREA).astype(np.float16)
+            if offset == 1:
+                trust = consistency(flow, dense_flow(greys[1], greys[0]))
+                seen["confidence"] = cv2.resize(trust, half, interpolation=cv2.INTER_AREA).astype(np.float16)
+    return seen
+
+
+def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
+    minima = [patch_minimum(frame) for frame in window.frames]
+    given = _given_airlight(settings)
+    warnings: list[str] = []
+    if memory is not None:
+        airlight, strength = memory["airlight"], float(memory["strength"])
+    elif given is not None:
+        airlight, strength = given, 1.0
+    else:
+        airlight = opaque_colour(window.frames, minima)
+        low, high = _BLACK_SHARE
+        strength = float(np.clip((high - black_share(window.frames)) / (high - low), 0, 1))
+        if strength < 1:
+            left = "it was left as it is" if strength == 0 else "little was taken away"
+            warnings.append(
+                f"{_where(window)}: black is seen all over the picture, so that hardly any haze lies over it: {left}; "
+                "tell the airlight (--airlight R,G,B) to dehaze it all the same"
+            )
+    state = _State(minima=minima, airlight=airlight, strength=strength, is_given=given is not None)
+    return Seeds(
+        targets={"bound": _Bounds(state)}, starts={"airlight": airlight}, state=state, warnings=tuple(warnings)
+    )
+
+
+def _given_airlight(settings: Settings) -> FloatArray | None:
+    """The option ``airlight``, checked.
+
+    Raises:
+        UsageError: it is not three numbers in [0, 1], or black.
+    """
+    given = settings.options.get("airlight")
+    if not given:
+        return None
+    numbers = len(given) == 3 and all(isinstance(part, int | float) and 0 <= part <= 1 for part in given)
+    if not numbers or max(given) < 1 / 255:
+        raise UsageError(f"dehaze: option airlight is three numbers from 0 to 1, not all 0, and not {given}")
+    return np.array(given, np.float32)
+
+
+def _where(window: Window) -> str:
+    return f"frames {window.shot.start} to {window.shot.stop - 1}"
+
+
+class _Bounds:
+    """The lower bounds of a window's transmission, computed when they are looked at."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        return (least_transmission(minimum, self._state.airlight) for minimum in self._state.minima)
+
+
+def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
+    """The fitted map, and above it where a patch shows that more comes through; steady along the motion."""
+    state: _State = seeds.state
+    maps = list(_Bounds(state))
+    if render is not None:
+        for t, drawn in enumerate(render(("transmission_map",), max(window.size))):
+            maps[t] = np.maximum(maps[t], drawn["transmission_map"][..., 0])
+    warnings = list(seeds.warnings)
+    densest = 1 - min(float(np.quantile(through, 0.01)) for through in maps)
+    if memory is None and not state.is_given and state.strength > 0 and densest < _DENSE:
+        warnings.append(
+            f"{_where(window)}: nothing is densely hazed, so that the airlight is uncertain; --airlight R,G,B tells it"
+        )
+    maps = [_calm(through, frame, state.airlight) for through, frame in zip(maps, window.frames, strict=True)]
+    through = 1 - np.float32(state.strength) * (1 - steady(maps, *_links(window)))
+    airlight = np.broadcast_to(state.airlight.astype(np.float16), (len(maps), 1, 1, 3))
+    return Conclusion(
+        maps={"transmission_map": through.astype(np.float16), "airlight": airlight},
+        memory={"airlight": state.airlight, "strength": np.array(state.strength, np.float32)},
+        warnings=tuple(warnings),
+    )
+
+
+def _calm(through: FloatArray, frame: ByteArray, airlight: FloatArray) -> FloatArray:
+    """Leave what can hardly be told from the airlight, such as a clear sky, as it is: dividing would show its noise.
+
+    Source: the tolerance of Jiang et al. (IEICE Trans. 2013) for sky in the dark channel prior; here of a whole patch.
+    """
+    away = np.abs(frame.astype(np.float32) / np.float32(255) - airlight).max(2)
+    contrast = cv2.blur(away, (_CALM_PX, _CALM_PX))
+    lifted = np.maximum(through, _FLOOR) * np.maximum(_TELLING / np.maximum(contrast, 1e-3), 1)
+    return np.asarray(np.clip(np.maximum(through, lifted), 0, 1), np.float32)
+
+
+_Link = tuple[FloatArray, FloatArray]
+
+
+def _links(window: Window) -> tuple[list[_Link | None], list[_Link | None]]:
+    """Flow and confidence from each frame of a window to the one before and to the one after, at working size."""
+    count = len(window.indices)
+    back: list[_Link | None] = [None] * count
+    ahead: list[_Link | None] = [None] * count
+    for t in range(count - 1):
+        here, there = window.observations[t], window.observations[t + 1]
+        if window.indices[t + 1] == window.indices[t] + 1 and "flow" in here and "flow_back" in there:
+            forth, home = here["flow"].astype(np.float32), there["flow_back"].astype(np.float32)
+            ahead[t] = _at(window.size, forth, consistency(forth, home))
+            back[t + 1] = _at(window.size, home, consistency(home, forth))
+    return back, ahead
+
+
+def _at(size: tuple[int, int], flow: FloatArray, trust: FloatArray) -> _Link:
+    wide = size[::-1]
+    return (
+        np.asarray(cv2.resize(flow, wide, interpolation=cv2.INTER_LINEAR), np.float32),
+        np.asarray(cv2.resize(trust, wide, interpolation=cv2.INTER_LINEAR), np.float32),
+    )
+
+
+def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
+    """The map along the frame's edges, no smaller than the picture allows, and the radiance behind the haze."""
+    scale = np.float32(1 / np.iinfo(footage.frames[0].dtype).max)
+    middle = footage.frames[len(footage.frames) // 2].astype(np.float32) * scale
+    floor = float(np.clip(_NOISE_GAIN * noise_level(middle), _FLOOR, _HIGHEST_FLOOR))
+    for t, full in enumerate(footage.frames):
+        frame = full.astype(np.float32) * scale
+        small = footage.maps["transmission_map"][t].astype(np.float32)
+        airlight = footage.maps["airlight"][t].astype(np.float32)
+        through = guided_upsample(small, footage.small[t], frame, radius_px=_EDGE_RADIUS_PX)
+        through = np.clip(np.maximum(through, _allowed(frame, airlight)), floor, 1)[..., None]
+        yield settle_haze(frame, {"radiance": frame, "transmission_map": through, "airlight": airlight})
+
+
+def _allowed(frame: FloatArray, airlight: FloatArray) -> FloatArray:
+    """The least transmission at which no channel of the radiance is below 0: ``(H, W)``.
+
+    Source: the boundary constraint of Meng et al., ICCV 2013, eq. 6. Deviation: its other half, that none is above 1,
+    would call everything that is lighter than the airlight clear; such a thing is clipped instead.
+    """
+    return np.asarray(1 - (frame / np.maximum(airlight, np.float32(1e-3))).min(2), np.float32)
+
+
+DEHAZE = Task(
+    name="dehaze",
+    layers=(
+        Layer(name="radiance", channels=3, motion="camera", canvas_px=144),
+        Layer(name="transmission_map", channels=1, canvas_px=144, options={"cells_px": (96,)}),
+        Layer(name="airlight", channels=3, spatial=False, generator="constant"),
+    ),
+    main="radiance",
+    forward=haze,
+    settle=settle_haze,
+    observe=_observe,
+    seed=_seed,
+    phases=(
+        Phase(
+            name="map",
+            steps=200,
+            terms=(
+                Term(
+                    name="envelope",
+                    weight=1.0,
+                    layers=("transmission_map",),
+                    target="bound",
+                    options={"quantile": 0.75},
+                ),
+                Term(name="coherence", weight=0.1, layers=("transmission_map",)),
+            ),
+            layers=("transmission_map",),
+            size_px=144,
+        ),
+    ),
+    conclude=_conclude,
+    finish=_finish,
+    offsets=(-1, 1),
+    options={"airlight": []},
+)
