@@ -76,8 +76,9 @@ def score_picture(estimate: Estimate, radiance: FloatArray | None, truth: Truth)
 class ClipScore:
     """What was measured of one variant, by frame; a change belongs to the first of its two frames.
 
-    ``flicker``: change of the error along the true motion; ``pumping``: change of the error's mean; ``warped``: change
-    of the radiance along the motion of the hazy frames; ``contrast``: standard deviation of its luma.
+    ``flicker``: change of the error along the true motion; ``pumping``: change of the error's mean; ``veil``: change of
+    the error of the haze ``(1 - t) A`` that is taken away; ``warped``: change of the radiance along the motion of the
+    hazy frames; ``contrast``: standard deviation of its luma.
     """
 
     frames: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -85,6 +86,7 @@ class ClipScore:
     warped: dict[int, float] = field(default_factory=dict)
     flicker: dict[int, float] = field(default_factory=dict)
     pumping: dict[int, float] = field(default_factory=dict)
+    veil: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class _Moment:
     true_grey: ByteArray | None
     radiance: Mapping[str, FloatArray]
     error: Mapping[str, FloatArray]
+    veil: Mapping[str, FloatArray]
 
 
 def score_clip(
@@ -124,7 +127,7 @@ def score_clip(
             clear = None if known is None else next(known)
             for name, estimate in estimates.items():
                 scores[name].frames[index] = score_picture(estimate, None if clear is None else _unit(clear), truth)
-            now = _moment(picture, clear, estimates)
+            now = _moment(picture, clear, truth, estimates)
             for name, radiance in now.radiance.items():
                 scores[name].contrast[index] = float(cv2.cvtColor(radiance, cv2.COLOR_RGB2GRAY).std())
             if before is not None:
@@ -152,7 +155,7 @@ def summary(score: ClipScore, of_input: ClipScore, *, every: int = 1, start: int
     pairs = [index for index in score.warped if start is None or index + 1 < start]
     if not pairs:
         return found
-    for name in ("flicker", "pumping"):
+    for name in ("flicker", "pumping", "veil"):
         values = getattr(score, name)
         if values:
             found[name] = fmean(values[index] for index in pairs)
@@ -172,19 +175,39 @@ def _compare(scores: Mapping[str, ClipScore], index: int, before: _Moment, now: 
     for name in before.error.keys() & now.error.keys():
         scores[name].flicker[index] = _change(before.error[name], now.error[name], *motion)
         scores[name].pumping[index] = abs(float(now.error[name].mean()) - float(before.error[name].mean()))
+    for name in before.veil.keys() & now.veil.keys():
+        scores[name].veil[index] = float(np.abs(now.veil[name] - before.veil[name]).mean())
 
 
-def _moment(picture: ByteArray, clear: ByteArray | None, estimates: Mapping[str, Estimate]) -> _Moment:
+def _moment(picture: ByteArray, clear: ByteArray | None, truth: Truth, estimates: Mapping[str, Estimate]) -> _Moment:
     radiance = {name: _small(estimate.radiance) for name, estimate in estimates.items()}
     if clear is None:
-        return _Moment(to_grey(_small(picture)), None, radiance, {})
+        return _Moment(to_grey(_small(picture)), None, radiance, {}, {})
     true = _small(_unit(clear))
     return _Moment(
         to_grey(_small(picture)),
         to_grey(_small(clear)),
         radiance,
         {name: np.asarray(values - true, np.float32) for name, values in radiance.items()},
+        _veils(truth, estimates),
     )
+
+
+def _veils(truth: Truth, estimates: Mapping[str, Estimate]) -> dict[str, FloatArray]:
+    """Errors of the haze that is taken away, by variant, small; the true haze stands still, as does an error of it."""
+    if truth.through is None or truth.airlight is None:
+        return {}
+    true = _veil(truth.through, truth.airlight)
+    return {
+        name: _veil(estimate.through, estimate.airlight) - true
+        for name, estimate in estimates.items()
+        if estimate.through is not None and estimate.airlight is not None
+    }
+
+
+def _veil(through: FloatArray, airlight: Sequence[float]) -> FloatArray:
+    """``(1 - t) A``: ``(h, w, 3)``, small."""
+    return np.asarray((1 - _small(through))[..., None] * np.asarray(airlight, np.float32), np.float32)
 
 
 def _motion(before: ByteArray, now: ByteArray) -> tuple[FloatArray, FloatArray]:

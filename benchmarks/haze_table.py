@@ -36,7 +36,12 @@ WARPED = Column("warped", "warped", ".3f", False)
 SECONDS = Column("s/frame", "seconds_per_frame", ".2f")
 PEAK = Column("peak MiB", "peak_rss_mib", ".0f")
 RECOMPOSED = Column("recomp dB", "recomposition_psnr_db", ".1f")
-STEADY = (Column("flicker", "flicker", ".5f", False), Column("pumping", "pumping", ".5f", False), WARPED)
+STEADY = (
+    Column("flicker", "flicker", ".5f", False),
+    Column("pumping", "pumping", ".5f", False),
+    Column("veil", "veil", ".5f", False),
+    WARPED,
+)
 
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "indoor": (PSNR, SSIM, T_MEAN, SECONDS, RECOMPOSED),
