@@ -175,6 +175,22 @@ def test_an_error_that_moves_with_the_scene_does_not_flicker():
     assert with_scene["flicker"] < 0.2 * standing["flicker"]
 
 
+def test_haze_that_stands_still_has_no_veil_whatever_its_error():
+    """True haze 0.5 of 0.8 stands still; an estimate of 0.4 does too; one that jumps by 0.1 changes by 0.1 of 0.8."""
+    truth = Truth(through=np.full((90, 120), 0.5, np.float32), airlight=(0.8, 0.8, 0.8))
+
+    def estimates(through):
+        return iter([Estimate(grey(0.3), np.full((90, 120), t, np.float32), (0.8, 0.8, 0.8)) for t in through])
+
+    pictures = [np.full((90, 120, 3), 128, np.uint8)] * 4
+    streams = {"still": estimates([0.4] * 4), "jumping": estimates([0.4, 0.5, 0.4, 0.5])}
+    scores = score_clip(pictures, pictures, truth, streams)
+    told = {name: summary(score, scores["input"]) for name, score in scores.items()}
+    assert told["still"]["veil"] == 0
+    assert told["jumping"]["veil"] == pytest.approx(0.08, abs=1e-6)
+    assert "veil" not in told["input"]
+
+
 def test_warped_is_free_of_contrast_but_not_of_unrest():
     """Haze that is taken away makes all changes larger, by as much as the contrast: that alone is no loss."""
     rng = np.random.default_rng(5)

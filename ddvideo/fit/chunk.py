@@ -19,9 +19,9 @@ from ddvideo.tasks.task import Task
 from ddvideo.tasks.window import Footage, Window
 from ddvideo.types import ChunkJob, ChunkRecord, Progress, ProgressEvent
 
-__all__ = ["fit_chunk"]
+__all__ = ["REFINING", "fit_chunk"]
 
-_REFINING = 0.3
+REFINING = 0.3
 """Part of the prior's steps that a chunk takes: it starts from the prior's weights."""
 
 Tell = Callable[[int, int, str, float | None], None]
@@ -114,5 +114,5 @@ def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Share
         tell=tell,
         memory=shared.memory,
         start=shared.weights,
-        effort=_REFINING,
+        effort=REFINING,
     )

@@ -50,9 +50,9 @@ class Model(nn.Module):
         still = np.broadcast_to(np.eye(3, dtype=np.float32), (len(times), 3, 3)).copy()
         frame = Motion(matrices=still, bounds=np.array([-1, -1, 1, 1], np.float32))
         self._given = {"still": frame, "camera": window.camera, **seeds.motions}
-        self.layers = {layer.name: layer for layer in task.layers}
-        self.motions = nn.ModuleDict({layer.name: self._motion(layer) for layer in task.layers})
-        self.generators = nn.ModuleDict({layer.name: self._generator(layer, seeds) for layer in task.layers})
+        drawn = [layer for layer in task.layers if layer.generator is not None]
+        self.motions = nn.ModuleDict({layer.name: self._motion(layer) for layer in drawn})
+        self.generators = nn.ModuleDict({layer.name: self._generator(layer, seeds) for layer in drawn})
         self.to(device)
         if device != "cpu" and torch.device(device).type == "cuda":
             torch.backends.cudnn.benchmark = False
@@ -67,8 +67,7 @@ class Model(nn.Module):
 
     def _generator(self, layer: Layer, seeds: Seeds) -> nn.Module:
         if layer.generator == "constant":
-            start = seeds.starts.get(layer.name)
-            return ConstantGenerator(layer.channels, start=None if start is None else start.tolist(), **layer.options)
+            return ConstantGenerator(layer.channels, **layer.options)
         if layer.generator == "region":
             if seeds.codes is None:
                 raise UsageError(f"layer {layer.name} is drawn from codes, but the seeds have none")

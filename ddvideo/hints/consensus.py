@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from ddvideo.arrays import AnyArray, BoolArray, FloatArray
+from ddvideo.arrays import BoolArray, FloatArray
 from ddvideo.graph.neighbours import OFFSETS, likeness_graph
 from ddvideo.graph.voting import surroundedness, vote
 
@@ -63,7 +63,3 @@ class Consensus:
         if self._anchors is not None:
             scores = np.concatenate([scores, self._anchors.scores[name]])
         return vote(self._graph, scores, steps=steps)[: self._count]
-
-    def neighbours(self) -> AnyArray:
-        """Indices of every node's likes, ``(N, k)``."""
-        return np.asarray(self._graph.indices[: self._graph.indptr[self._count]].reshape(self._count, -1))

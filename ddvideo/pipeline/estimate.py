@@ -17,8 +17,6 @@ from ddvideo.types import Progress
 __all__ = ["estimate"]
 
 SAMPLED_FRAMES = 12
-REFINING = 0.3
-"""A chunk that is fitted anew takes about so much of a prior's fit."""
 WINDOW_BYTES_PER_PX, FULL_BYTES_PER_PX = 60, 5
 """What a fit holds of each frame at working size, and at full size: for the estimate only."""
 
@@ -47,6 +45,8 @@ def _seconds(plan: Plan, settings: Settings, timings: Mapping[str, Any], count: 
 
     A shot that its prior sees whole is fitted once; of a longer one, every chunk is fitted again, for a shorter time.
     """
+    from ddvideo.fit.chunk import REFINING
+
     seen = (timings["seeds"] + timings["decode"]) / count
     written = (timings["merge"] + timings["encode"] + timings.get("full_size", 0.0)) / count
     seconds: float = timings["probe"] + written * plan.frames

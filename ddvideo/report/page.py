@@ -75,7 +75,7 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "tiles": _tiles(report, source),
         "facts": _facts(source),
         "layers": [_layer(layer) for layer in report.get("layers", ())],
-        "quality": [_labelled(key, value) for key, value in report.get("quality", {}).items()],
+        "quality": [_labelled(key, value) for key, value in report.get("quality", {}).items()] + _constants(report),
         "timings": _timings(report.get("timings_seconds", {})),
         "timeline": _timeline(report.get("shots", ()), report.get("chunks", ())),
         "chunks": list(report.get("chunks", ()))[:MAX_CHUNK_ROWS],
@@ -132,6 +132,17 @@ def _labelled(key: str, value: object) -> tuple[str, object]:
         return label, ", ".join(map(str, value))
     shown = _number(value) if isinstance(value, float) else value
     return label, f"{shown} {unit}" if unit and value is not None else shown
+
+
+def _constants(report: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Layers without extent (an airlight): a value a shot."""
+    rows: list[tuple[str, object]] = []
+    for name, shots in report.items():
+        if isinstance(shots, list) and all(isinstance(shot, Mapping) and "rgb" in shot for shot in shots):
+            for shot in shots[:MAX_CHUNK_ROWS]:
+                rgb = ", ".join(_number(value) for value in shot["rgb"])
+                rows.append((f"{name.replace('_', ' ')} of frames {shot['start']} to {shot['stop'] - 1}", rgb))
+    return rows
 
 
 def _number(value: object) -> str:

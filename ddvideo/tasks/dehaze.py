@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ddvideo.arrays import ByteArray, FloatArray
+from ddvideo.arrays import AnyArray, ByteArray, FloatArray
 from ddvideo.compositing import haze, settle_haze
 from ddvideo.config import Settings
 from ddvideo.detail.guided import guided_upsample
@@ -32,6 +32,7 @@ _NOISE_GAIN = 25.0
 _EDGE_RADIUS_PX = 16
 _TELLING, _CALM_PX = 0.06, 15
 """A patch that differs less from the airlight than this holds nothing to be brought out."""
+_CALM_MOST = 0.5
 _BLACK_SHARE = (0.08, 0.2)
 """Where something black is seen in a smaller share of the picture, it is hazed; in a larger one it is not."""
 _DENSE = 0.55
@@ -86,9 +87,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
                 "tell the airlight (--airlight R,G,B) to dehaze it all the same"
             )
     state = _State(minima=minima, airlight=airlight, strength=strength, is_given=given is not None)
-    return Seeds(
-        targets={"bound": _Bounds(state)}, starts={"airlight": airlight}, state=state, warnings=tuple(warnings)
-    )
+    return Seeds(targets={"bound": _Bounds(state)}, state=state, warnings=tuple(warnings))
 
 
 def _given_airlight(settings: Settings) -> FloatArray | None:
@@ -146,12 +145,12 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
 def _calm(through: FloatArray, frame: ByteArray, airlight: FloatArray) -> FloatArray:
     """Leave what can hardly be told from the airlight, such as a clear sky, as it is: dividing would show its noise.
 
-    Source: the tolerance of Jiang et al. (IEICE Trans. 2013) for sky in the dark channel prior; here of a whole patch.
+    Skies need such a tolerance under the dark channel prior; that a whole patch decides is this project's.
     """
     away = np.abs(frame.astype(np.float32) / np.float32(255) - airlight).max(2)
     contrast = cv2.blur(away, (_CALM_PX, _CALM_PX))
     lifted = np.maximum(through, _FLOOR) * np.maximum(_TELLING / np.maximum(contrast, 1e-3), 1)
-    return np.asarray(np.clip(np.maximum(through, lifted), 0, 1), np.float32)
+    return np.asarray(np.maximum(through, np.minimum(lifted, _CALM_MOST)), np.float32)
 
 
 _Link = tuple[FloatArray, FloatArray]
@@ -165,18 +164,15 @@ def _links(window: Window) -> tuple[list[_Link | None], list[_Link | None]]:
     for t in range(count - 1):
         here, there = window.observations[t], window.observations[t + 1]
         if window.indices[t + 1] == window.indices[t] + 1 and "flow" in here and "flow_back" in there:
-            forth, home = here["flow"].astype(np.float32), there["flow_back"].astype(np.float32)
-            ahead[t] = _at(window.size, forth, consistency(forth, home))
-            back[t + 1] = _at(window.size, home, consistency(home, forth))
+            forth, home = _at(window.size, here["flow"]), _at(window.size, there["flow_back"])
+            ahead[t] = forth, consistency(forth, home)
+            back[t + 1] = home, consistency(home, forth)
     return back, ahead
 
 
-def _at(size: tuple[int, int], flow: FloatArray, trust: FloatArray) -> _Link:
-    wide = size[::-1]
-    return (
-        np.asarray(cv2.resize(flow, wide, interpolation=cv2.INTER_LINEAR), np.float32),
-        np.asarray(cv2.resize(trust, wide, interpolation=cv2.INTER_LINEAR), np.float32),
-    )
+def _at(size: tuple[int, int], flow: AnyArray) -> FloatArray:
+    """A flow in pixels of the working size, at that size."""
+    return np.asarray(cv2.resize(flow.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
@@ -205,9 +201,9 @@ def _allowed(frame: FloatArray, airlight: FloatArray) -> FloatArray:
 DEHAZE = Task(
     name="dehaze",
     layers=(
-        Layer(name="radiance", channels=3, motion="camera", canvas_px=144),
+        Layer(name="radiance", channels=3, generator=None),
         Layer(name="transmission_map", channels=1, canvas_px=144, options={"cells_px": (96,)}),
-        Layer(name="airlight", channels=3, spatial=False, generator="constant"),
+        Layer(name="airlight", channels=3, spatial=False, generator=None),
     ),
     main="radiance",
     forward=haze,

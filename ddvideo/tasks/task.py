@@ -26,7 +26,8 @@ class Layer:
     channels: int
     spatial: bool = True
     """False for a layer without extent, such as an airlight: ``(1, 1, C)``."""
-    generator: GeneratorKind = "grid"
+    generator: GeneratorKind | None = "grid"
+    """None for a layer that ``finish`` computes from the picture and the other layers."""
     motion: str = "still"
     """Which of the seeds' motions leads from a frame to its canvas; ``still`` and ``camera`` are always there."""
     learned_motion: bool = False

@@ -90,8 +90,6 @@ class Seeds:
     motions: Mapping[str, Motion] = field(default_factory=dict)
     """Of layers that move neither with the frame nor with the camera, by the name that the layers use."""
     codes: Codes | None = None
-    starts: Mapping[str, FloatArray] = field(default_factory=dict)
-    """Values ``(C,)`` in [0, 1] that constant layers start from; one that is not named starts from one half."""
     state: Any = None
     """The task's own, from ``seed`` through ``reseed`` to ``conclude``."""
     warnings: tuple[str, ...] = ()

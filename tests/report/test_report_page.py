@@ -90,6 +90,15 @@ def test_page_tells_the_report():
     assert [attributes["alt"] for attributes in page.all("img")][:2] == ["input of frame 11", "alpha of frame 11"]
 
 
+def test_a_value_of_each_shot_is_told():
+    airlight = [{"start": 0, "stop": 60, "rgb": [0.85, 0.9, 1.0]}, {"start": 60, "stop": 90, "rgb": [0.5, 0.25, 0.0]}]
+    text = Page(render_page(make_report(airlight=airlight))).text
+    assert "airlight of frames 0 to 59" in text
+    assert "0.85, 0.9, 1" in text
+    assert "airlight of frames 60 to 89" in text
+    assert "0.5, 0.25, 0" in text
+
+
 def test_page_needs_nothing_beside_itself_and_runs_nothing():
     text = render_page(make_report(), [(0, {"input": PNG})])
     page = Page(text)
