@@ -18,6 +18,7 @@ def steady(
     ahead: Sequence[tuple[FloatArray, FloatArray] | None],
     *,
     memory: float = 0.8,
+    trust: float = 0.0,
 ) -> FloatArray:
     """Run a leaky average through the clip forth and back, carried along the flow, and take the mean of both.
 
@@ -27,6 +28,7 @@ def steady(
             there is none.
         ahead: likewise, to the one after.
         memory: part of the average that stays from frame to frame where the flow is sure; in [0, 1).
+        trust: in [0, 1], confidence that every flow has at the least: smooth maps forgive a wrong one.
 
     Returns:
         ``(T, h, w)`` float32.
@@ -40,7 +42,7 @@ def steady(
             if average is None or link is None:
                 average = maps[t]
             else:
-                kept = np.float32(memory) * link[1]
+                kept = np.float32(memory) * np.maximum(link[1], np.float32(trust))
                 average = maps[t] + kept * (backward_warp(average, link[0]) - maps[t])
             out[t] += np.float32(0.5) * average
     return out

@@ -33,6 +33,8 @@ _EDGE_RADIUS_PX = 16
 _TELLING, _CALM_PX = 0.06, 15
 """A patch that differs less from the airlight than this holds nothing to be brought out."""
 _CALM_MOST = 0.5
+_MEMORY, _TRUST = 0.9, 0.6
+"""How steady the map is over time."""
 _BLACK_SHARE = (0.08, 0.2)
 """Where something black is seen in a smaller share of the picture, it is hazed; in a larger one it is not."""
 _DENSE = 0.55
@@ -133,7 +135,7 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
             f"{_where(window)}: nothing is densely hazed, so that the airlight is uncertain; --airlight R,G,B tells it"
         )
     maps = [_calm(through, frame, state.airlight) for through, frame in zip(maps, window.frames, strict=True)]
-    through = 1 - np.float32(state.strength) * (1 - steady(maps, *_links(window)))
+    through = 1 - np.float32(state.strength) * (1 - steady(maps, *_links(window), memory=_MEMORY, trust=_TRUST))
     airlight = np.broadcast_to(state.airlight.astype(np.float16), (len(maps), 1, 1, 3))
     return Conclusion(
         maps={"transmission_map": through.astype(np.float16), "airlight": airlight},

@@ -10,6 +10,7 @@ from ddvideo.losses import (
     agreement_loss,
     binary_loss,
     coherence_loss,
+    envelope_loss,
     exclusion_loss,
     reconstruction_loss,
     smoothness_loss,
@@ -22,6 +23,7 @@ LOSSES = {
     "binary": lambda a, b: binary_loss(a),
     "smoothness": smoothness_loss,
     "agreement": lambda a, b: agreement_loss(a[:, :1], b[:, :1], confidence=b[:, 1:2]),
+    "envelope": lambda a, b: envelope_loss(a, b, confidence=0.5 + b[:, :1]),
 }
 EVERY = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 
@@ -220,3 +222,50 @@ def test_agreement_asks_only_where_there_is_confidence():
     for q in (0.0, 1.1):
         with pytest.raises(UsageError, match="q must"):
             agreement_loss(alpha, hint, q=q)
+
+
+def test_envelope_by_hand():
+    drawn = torch.tensor([0.5, 0.5, 0.5, 0.2]).reshape(1, 1, 1, 4)
+    bound = torch.tensor([0.7, 0.1, 0.5, 0.3]).reshape(1, 1, 1, 4)
+    parts = (0.8 * 0.2, 0.2 * 0.4, 0.0, 0.8 * 0.1)
+    assert envelope_loss(drawn, bound, quantile=0.8).item() == pytest.approx(sum(parts) / 4)
+    confidence = torch.tensor([1.0, 3.0, 7.0, 0.0]).reshape(1, 1, 1, 4)
+    weighted = (parts[0] + 3 * parts[1]) / 11
+    assert envelope_loss(drawn, bound, quantile=0.8, confidence=confidence).item() == pytest.approx(weighted)
+    assert envelope_loss(drawn, bound, quantile=0.8, confidence=0 * confidence).item() == 0
+    assert envelope_loss(bound, bound).item() == 0
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.75, 0.95])
+def test_the_best_constant_is_the_quantile_of_the_bounds(quantile):
+    bound = noise(3, (1, 1, 20, 20)) ** 2
+    grid = torch.linspace(0, 1, 201)
+    losses = [envelope_loss(level.expand(bound.shape), bound, quantile=quantile).item() for level in grid]
+    best = grid[min(range(201), key=losses.__getitem__)].item()
+    assert best == pytest.approx(torch.quantile(bound, quantile).item(), abs=0.006)
+
+
+def test_an_envelope_does_not_mind_how_slack_a_bound_is():
+    """A fifth of the bounds, those of light things, are far below the others: where to does not matter."""
+    bound, grid = full(0.6, (1, 1, 1, 10)), torch.linspace(0, 1, 101)
+    for slack in (0.5, 0.0):
+        bound[..., :2] = slack
+        losses = [envelope_loss(level.expand(bound.shape), bound, quantile=0.75).item() for level in grid]
+        assert grid[min(range(101), key=losses.__getitem__)].item() == pytest.approx(0.6, abs=0.01)
+
+
+def test_an_envelope_pulls_up_harder_than_down():
+    drawn = full(0.5, (1, 1, 1, 2)).requires_grad_()
+    envelope_loss(drawn, torch.tensor([0.9, 0.1]).reshape(1, 1, 1, 2), quantile=0.75).backward()
+    assert drawn.grad.flatten().tolist() == pytest.approx([-0.75 / 2, 0.25 / 2])
+
+
+@pytest.mark.parametrize("quantile", [0.0, 1.0, -0.2, 1.5, math.nan])
+def test_an_envelope_refuses_a_quantile_out_of_range(quantile):
+    with pytest.raises(UsageError, match="quantile"):
+        envelope_loss(noise(1), noise(2), quantile=quantile)
+
+
+def test_an_envelope_refuses_a_confidence_of_another_shape():
+    with pytest.raises(ShapeError, match=r"confidence is \(2, 3, 16, 16\)"):
+        envelope_loss(noise(1), noise(2), confidence=noise(3))
