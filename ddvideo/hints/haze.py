@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 
 from ddvideo.arrays import ByteArray, FloatArray
 
-__all__ = ["black_share", "least_transmission", "noise_level", "opaque_colour", "patch_minimum"]
+__all__ = ["Box", "black_share", "least_transmission", "noise_level", "opaque_colour", "patch_minimum", "picture_box"]
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""Rows and columns of a part of a frame: top, bottom, left, right; bottom and right are the first outside."""
+
+_BAR = 20
+"""What is nowhere and never lighter than this, of 255, is a bar beside the picture."""
+_BAR_MARGIN_PX = 2
 
 _CELLS = (6, 8)
 """Rows and columns of the parts of a picture that are asked for something black."""
@@ -21,6 +29,27 @@ _GENEROUS = 4
 """A frame is asked for so many times its part: a hazed frame may take that of clearer ones."""
 _BRIGHTNESS = (0.85, 0.95)
 """Percentiles of brightness, among the most hazed pixels, between which the haze's colour is taken."""
+
+
+def picture_box(frames: Sequence[ByteArray]) -> Box:
+    """Where the picture is, without the black bars of a letterbox; all of the frame where there are none.
+
+    Args:
+        frames: ``(h, w, 3)`` RGB uint8.
+    """
+    height, width = frames[0].shape[:2]
+    lightest = np.zeros((height, width), np.uint8)
+    for frame in frames:
+        np.maximum(lightest, frame.max(2), out=lightest)
+    rows, columns = (np.flatnonzero((lightest > _BAR).any(axis)) for axis in (1, 0))
+    if len(rows) == 0:
+        return 0, height, 0, width
+    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    # Beside a bar lie a few lines that compression has mixed with it.
+    top, left = (edge + _BAR_MARGIN_PX if edge else 0 for edge in (top, left))
+    bottom = bottom - _BAR_MARGIN_PX if bottom < height else height
+    right = right - _BAR_MARGIN_PX if right < width else width
+    return (top, bottom, left, right) if bottom - top > 2 and right - left > 2 else (0, height, 0, width)
 
 
 def patch_minimum(frame: ByteArray, *, patch_px: int = 15) -> ByteArray:
@@ -78,24 +107,26 @@ def opaque_colour(frames: Iterable[ByteArray], minima: Iterable[ByteArray], *, s
     return np.asarray(brighter[low:high].mean(0), np.float32)
 
 
-def black_share(frames: Iterable[ByteArray]) -> float:
+def black_share(frames: Sequence[ByteArray]) -> float:
     """In how many parts of the picture something nearly black is seen: over haze there is none, near or far.
 
     Args:
         frames: ``(h, w, 3)`` RGB uint8; a part counts as one over all frames.
 
     Returns:
-        Share of the parts, in [0, 1], without those that show nothing at all (the bars of a letterbox).
+        Share of the parts, in [0, 1], without those that show nothing at all, and without the bars of a letterbox.
     """
+    top, bottom, left, right = picture_box(frames)
     darkest = np.full(_CELLS, np.inf)
     spread = np.zeros(_CELLS)
     for frame in frames:
-        smooth = cv2.blur(frame, (3, 3)).min(2)  # single pixels are noise
+        smooth = cv2.blur(frame[top:bottom, left:right], (3, 3)).min(2)  # single pixels are noise
         for row, band in enumerate(np.array_split(smooth, _CELLS[0], axis=0)):
             for column, part in enumerate(np.array_split(band, _CELLS[1], axis=1)):
-                values = part.astype(np.float32) / 255
-                darkest[row, column] = min(darkest[row, column], float(np.quantile(values, _BLACK_QUANTILE)))
-                spread[row, column] = max(spread[row, column], float(values.std()))
+                if part.size:
+                    values = part.astype(np.float32) / 255
+                    darkest[row, column] = min(darkest[row, column], float(np.quantile(values, _BLACK_QUANTILE)))
+                    spread[row, column] = max(spread[row, column], float(values.std()))
     counted = spread > _FLAT
     return float((darkest[counted] < _BLACK).mean()) if counted.any() else 0.0
 

@@ -17,7 +17,15 @@ from ddvideo.compositing import haze, settle_haze
 from ddvideo.config import Settings
 from ddvideo.detail.guided import guided_upsample
 from ddvideo.errors import UsageError
-from ddvideo.hints.haze import black_share, least_transmission, noise_level, opaque_colour, patch_minimum
+from ddvideo.hints.haze import (
+    Box,
+    black_share,
+    least_transmission,
+    noise_level,
+    opaque_colour,
+    patch_minimum,
+    picture_box,
+)
 from ddvideo.motion.flow import consistency, dense_flow, to_grey
 from ddvideo.motion.steady import steady
 from ddvideo.tasks.task import Layer, Phase, Task, Term
@@ -45,8 +53,12 @@ _DENSE = 0.55
 class _State:
     """What is known of a window before its fit."""
 
+    size: tuple[int, int]
+    """Height and width of the frames."""
+    box: Box
+    """Where the picture is, without the bars of a letterbox."""
     minima: list[ByteArray]
-    """Patch minima, ``(h, w, 3)``."""
+    """Patch minima of the picture, ``(h, w, 3)``."""
     airlight: FloatArray
     """``(3,)`` in [0, 1]."""
     strength: float
@@ -71,7 +83,10 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
 
 
 def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
-    minima = [patch_minimum(frame) for frame in window.frames]
+    box = picture_box(window.frames) if memory is None else _box(memory["box"])
+    top, bottom, left, right = box
+    pictures = [frame[top:bottom, left:right] for frame in window.frames]
+    minima = [patch_minimum(picture) for picture in pictures]
     given = _given_airlight(settings)
     warnings: list[str] = []
     if memory is not None:
@@ -79,16 +94,18 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     elif given is not None:
         airlight, strength = given, 1.0
     else:
-        airlight = opaque_colour(window.frames, minima)
+        airlight = opaque_colour(pictures, minima)
         low, high = _BLACK_SHARE
-        strength = float(np.clip((high - black_share(window.frames)) / (high - low), 0, 1))
+        strength = float(np.clip((high - black_share(pictures)) / (high - low), 0, 1))
         if strength < 1:
-            left = "it was left as it is" if strength == 0 else "little was taken away"
+            fate = "it was left as it is" if strength == 0 else "little was taken away"
             warnings.append(
-                f"{_where(window)}: black is seen all over the picture, so that hardly any haze lies over it: {left}; "
+                f"{_where(window)}: black is seen all over the picture, so that hardly any haze lies over it: {fate}; "
                 "tell the airlight (--airlight R,G,B) to dehaze it all the same"
             )
-    state = _State(minima=minima, airlight=airlight, strength=strength, is_given=given is not None)
+    state = _State(
+        size=window.size, box=box, minima=minima, airlight=airlight, strength=strength, is_given=given is not None
+    )
     return Seeds(targets={"bound": _Bounds(state)}, state=state, warnings=tuple(warnings))
 
 
@@ -107,6 +124,11 @@ def _given_airlight(settings: Settings) -> FloatArray | None:
     return np.array(given, np.float32)
 
 
+def _box(numbers: AnyArray) -> Box:
+    top, bottom, left, right = (int(number) for number in numbers)
+    return top, bottom, left, right
+
+
 def _where(window: Window) -> str:
     return f"frames {window.shot.start} to {window.shot.stop - 1}"
 
@@ -118,7 +140,12 @@ class _Bounds:
         self._state = state
 
     def __iter__(self) -> Iterator[FloatArray]:
-        return (least_transmission(minimum, self._state.airlight) for minimum in self._state.minima)
+        (height, width), (top, bottom, left, right) = self._state.size, self._state.box
+        around = (top, height - bottom, left, width - right)
+        for minimum in self._state.minima:
+            bound = least_transmission(minimum, self._state.airlight)
+            # Bars are as their picture's edge: they must not draw the map towards them.
+            yield np.asarray(cv2.copyMakeBorder(bound, *around, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
@@ -139,7 +166,11 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
     airlight = np.broadcast_to(state.airlight.astype(np.float16), (len(maps), 1, 1, 3))
     return Conclusion(
         maps={"transmission_map": through.astype(np.float16), "airlight": airlight},
-        memory={"airlight": state.airlight, "strength": np.array(state.strength, np.float32)},
+        memory={
+            "airlight": state.airlight,
+            "strength": np.array(state.strength, np.float32),
+            "box": np.array(state.box, np.int64),
+        },
         warnings=tuple(warnings),
     )
 
@@ -204,7 +235,7 @@ DEHAZE = Task(
     name="dehaze",
     layers=(
         Layer(name="radiance", channels=3, generator=None),
-        Layer(name="transmission_map", channels=1, canvas_px=144, options={"cells_px": (96,)}),
+        Layer(name="transmission_map", channels=1, canvas_px=144, options={"cells_px": (144,)}),
         Layer(name="airlight", channels=3, spatial=False, generator=None),
     ),
     main="radiance",
@@ -215,7 +246,7 @@ DEHAZE = Task(
     phases=(
         Phase(
             name="map",
-            steps=200,
+            steps=300,
             terms=(
                 Term(
                     name="envelope",
@@ -228,6 +259,7 @@ DEHAZE = Task(
             ),
             layers=("transmission_map",),
             size_px=144,
+            rate=1e-2,
         ),
     ),
     conclude=_conclude,

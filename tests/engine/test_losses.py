@@ -227,13 +227,14 @@ def test_agreement_asks_only_where_there_is_confidence():
 def test_envelope_by_hand():
     drawn = torch.tensor([0.5, 0.5, 0.5, 0.2]).reshape(1, 1, 1, 4)
     bound = torch.tensor([0.7, 0.1, 0.5, 0.3]).reshape(1, 1, 1, 4)
-    parts = (0.8 * 0.2, 0.2 * 0.4, 0.0, 0.8 * 0.1)
-    assert envelope_loss(drawn, bound, quantile=0.8).item() == pytest.approx(sum(parts) / 4)
+    rests = [math.log(b / (1 - b)) - math.log(d / (1 - d)) for b, d in ((0.7, 0.5), (0.1, 0.5), (0.5, 0.5), (0.3, 0.2))]
+    parts = [0.8 * rest if rest > 0 else -0.2 * rest for rest in rests]
+    assert envelope_loss(drawn, bound, quantile=0.8).item() == pytest.approx(sum(parts) / 4, rel=1e-4)
     confidence = torch.tensor([1.0, 3.0, 7.0, 0.0]).reshape(1, 1, 1, 4)
     weighted = (parts[0] + 3 * parts[1]) / 11
-    assert envelope_loss(drawn, bound, quantile=0.8, confidence=confidence).item() == pytest.approx(weighted)
+    assert envelope_loss(drawn, bound, quantile=0.8, confidence=confidence).item() == pytest.approx(weighted, rel=1e-4)
     assert envelope_loss(drawn, bound, quantile=0.8, confidence=0 * confidence).item() == 0
-    assert envelope_loss(bound, bound).item() == 0
+    assert envelope_loss(bound, bound).item() == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize("quantile", [0.1, 0.5, 0.75, 0.95])
@@ -257,7 +258,18 @@ def test_an_envelope_does_not_mind_how_slack_a_bound_is():
 def test_an_envelope_pulls_up_harder_than_down():
     drawn = full(0.5, (1, 1, 1, 2)).requires_grad_()
     envelope_loss(drawn, torch.tensor([0.9, 0.1]).reshape(1, 1, 1, 2), quantile=0.75).backward()
-    assert drawn.grad.flatten().tolist() == pytest.approx([-0.75 / 2, 0.25 / 2])
+    # The slope of a logit at one half is 4.
+    assert drawn.grad.flatten().tolist() == pytest.approx([-4 * 0.75 / 2, 4 * 0.25 / 2], rel=1e-4)
+
+
+def test_an_envelope_lets_no_map_rest_where_a_sigmoid_has_no_slope():
+    """Seen through the sigmoid that draws it, a map that has run to 1 is pulled back as hard as one at one half."""
+    pulls = []
+    for start in (0.0, 9.0):
+        before = full(start, (1, 1, 1, 4)).requires_grad_()
+        envelope_loss(torch.sigmoid(before), full(0.3, (1, 1, 1, 4))).backward()
+        pulls.append(before.grad.sum().item())
+    assert pulls[1] == pytest.approx(pulls[0], rel=0.02)
 
 
 @pytest.mark.parametrize("quantile", [0.0, 1.0, -0.2, 1.5, math.nan])
