@@ -110,9 +110,21 @@ def test_the_import_reader_sees_every_kind_of_import(tmp_path: Path, monkeypatch
     assert {name for _, name in imported(file)} == inside | {"av", "ray"}
 
 
-def test_ray_is_imported_nowhere() -> None:
-    users = [name for name, path in MODULES.items() for _, what in imported(path) if what.split(".")[0] == "ray"]
-    assert not users, users
+def users_of(library: str, *, when_loaded: bool = False) -> set[str]:
+    """The modules that import a library."""
+    return {
+        name
+        for name, path in MODULES.items()
+        for _, what in imported(path, when_loaded=when_loaded)
+        if what.split(".")[0] == library
+    }
+
+
+def test_ray_is_imported_by_the_runners_only_and_only_when_it_is_used() -> None:
+    users = users_of("ray")
+    assert users
+    assert {room_of(name) for name in users} == {"runners"}
+    assert not users_of("ray", when_loaded=True)
 
 
 def test_help_loads_nothing_heavy() -> None:

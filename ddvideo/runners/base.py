@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from ddvideo.errors import DDVideoError, DecompositionError
 from ddvideo.types import ChunkJob, ChunkRecord, Job, PriorRecord, Progress
 
-__all__ = ["MAX_ATTEMPTS", "Execute", "Failures", "JobsFailedError", "Record", "Runner", "attempt_job", "with_attempts"]
+__all__ = [
+    "MAX_ATTEMPTS",
+    "Execute",
+    "JobsFailedError",
+    "Outcome",
+    "Record",
+    "Runner",
+    "attempt_job",
+    "describe",
+    "is_final",
+    "jobs_failed",
+    "reason_of",
+    "with_attempts",
+]
 
 Record: TypeAlias = PriorRecord | ChunkRecord
 Execute: TypeAlias = Callable[[Job, Progress], Record]
@@ -20,22 +33,41 @@ _SEED_STEP = 1_000_003
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a job ended: with its record; with the error of its last try; or with neither, left out because one that it
+    waits for failed.
+    """
+
+    job: Job
+    record: Record | None = None
+    error: Exception | None = None
+
+
 class Runner(Protocol):
-    """Carries out jobs and yields each one's record as soon as it is done."""
+    """Carries out jobs and tells of each one as soon as it has ended."""
 
     kind: str
     workers: int
+    threads: int
+    """Threads of each worker."""
 
-    def run(self, jobs: Sequence[Job], execute: Execute, progress: Progress) -> Iterator[Record]:
-        """Run every job whose ``after`` jobs have succeeded; ids that are not among ``jobs`` count as done before.
+    def run(self, jobs: Iterable[Job | None], execute: Execute, progress: Progress) -> Generator[Outcome, None, None]:
+        """Run jobs; each waits for those of its ``after`` jobs that came before it, others count as done.
 
-        A job that raises is tried three times, each time from another seed. One that fails for good, and those that
-        wait for it, are left out; all others are still finished.
+        Jobs are asked for when a worker is free, so that the iterable may be long, or be made as it goes; None in
+        between says that none can be told now, but perhaps once others have ended. A job that
+        raises is tried three times, each time from another seed; an error that no retry can mend (unreadable input,
+        full disk, wrong usage) ends it at once. All other jobs are still carried out: whoever wants to stop does not
+        ask for the next outcome, and closes the iterator, which ends what is in flight.
 
         Raises:
-            DecompositionError: at the end, naming what failed.
-            UsageError, InputError, OutputError: at once, for another try cannot help.
+            UsageError: two jobs have the same id, or the workers that were asked for cannot be had.
         """
+        ...
+
+    def close(self) -> None:
+        """Give back what the runner holds; it may be used again afterwards."""
         ...
 
 
@@ -59,47 +91,15 @@ def describe(job: Job) -> str:
     return f"the prior of shot {job.shot_index} (frames {job.shot.start} to {job.shot.stop - 1})"
 
 
-@dataclass
-class Failures:
-    """What went wrong in a run so far, and the error it ends with."""
+def is_final(error: Exception) -> bool:
+    """Whether another try cannot help."""
+    return isinstance(error, DDVideoError) and not isinstance(error, DecompositionError)
 
-    reasons: dict[str, str] = field(default_factory=dict)
-    """Job id to the last attempt's error."""
-    skipped: list[str] = field(default_factory=list)
-    """Ids of jobs that wait for one that failed."""
-    _names: dict[str, str] = field(default_factory=dict)
 
-    def failed(self, job: Job, attempt: int, error: Exception) -> bool:
-        """Note a failed attempt; returns whether it was the last one. An error that a retry cannot mend is raised."""
-        if isinstance(error, DDVideoError) and not isinstance(error, DecompositionError):
-            raise error
-        _log.warning("%s failed (attempt %d of %d): %s", describe(job), attempt, MAX_ATTEMPTS, reason_of(error))
-        _log.debug("traceback of %s", job.id, exc_info=error)
-        if attempt < MAX_ATTEMPTS:
-            return False
-        self.reasons[job.id] = reason_of(error)
-        self._names[job.id] = describe(job)
-        return True
-
-    def blocks(self, job: Job) -> bool:
-        """Whether the job waits for one that failed; if so, it is noted as left out."""
-        blocked = any(name in self.reasons or name in self.skipped for name in job.after)
-        if blocked:
-            self.skipped.append(job.id)
-        return blocked
-
-    def raise_if_any(self, jobs: Sequence[Job]) -> None:
-        """End the run with an error that names the jobs that failed; nothing happens where all went well."""
-        if not self.reasons:
-            return
-        shown = [f"{self._names[name]}: {reason}" for name, reason in list(self.reasons.items())[:3]]
-        more = f" and {len(self.reasons) - 3} more" if len(self.reasons) > 3 else ""
-        done = len(jobs) - len(self.reasons) - len(self.skipped)
-        raise JobsFailedError(
-            f"failed {MAX_ATTEMPTS} times: {'; '.join(shown)}{more}\n"
-            f"the other {done} of {len(jobs)} jobs are kept: the same command tries only what is missing",
-            reasons=self.reasons,
-        )
+def reason_of(error: Exception) -> str:
+    """One line about an error: its own message where it is one of ours, its type as well where it is not."""
+    text = " ".join(str(error).split())[:300]
+    return text if isinstance(error, DDVideoError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 class JobsFailedError(DecompositionError):
@@ -110,7 +110,20 @@ class JobsFailedError(DecompositionError):
         self.reasons = dict(reasons or {})
 
 
-def reason_of(error: Exception) -> str:
-    """One line about an error: its own message where it is one of ours, its type as well where it is not."""
-    text = " ".join(str(error).split())[:300]
-    return text if isinstance(error, DDVideoError) else f"{type(error).__name__}: {text}".rstrip(": ")
+def jobs_failed(failed: Sequence[Outcome], *, left_out: int, total: int) -> JobsFailedError:
+    """The error that a run with failed jobs ends with.
+
+    Args:
+        failed: outcomes with an error, at least one.
+        left_out: how many jobs waited for one of them.
+        total: how many jobs the run had.
+    """
+    reasons = {outcome.job.id: reason_of(outcome.error) for outcome in failed if outcome.error is not None}
+    shown = [f"{describe(outcome.job)}: {reasons[outcome.job.id]}" for outcome in failed[:3]]
+    more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+    return JobsFailedError(
+        f"failed {MAX_ATTEMPTS} times: {'; '.join(shown)}{more}\n"
+        f"the other {total - len(failed) - left_out} of {total} jobs are kept: the same command tries only what is "
+        "missing",
+        reasons=reasons,
+    )

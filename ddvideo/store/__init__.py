@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ddvideo.store.atomic import atomic_file, output_errors, write_bytes, write_json
 from ddvideo.store.folder import RunFolder, RunState
-from ddvideo.store.identity import input_sha256, run_identity
+from ddvideo.store.identity import code_sha256, input_sha256, run_identity
 from ddvideo.store.layers import ChunkWriter, LayerReader, quantise
 from ddvideo.store.lock import FolderLock
 from ddvideo.store.names import plain_name, result_names, safe_stem
@@ -20,6 +20,7 @@ __all__ = [
     "RunFolder",
     "RunState",
     "atomic_file",
+    "code_sha256",
     "file_sha256",
     "input_sha256",
     "load_chunk_record",

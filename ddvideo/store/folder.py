@@ -57,16 +57,24 @@ class RunFolder:
         self._lock = FolderLock(self.work / _LOCK)
         self._trusted: dict[int, ChunkRecord] = {}
 
-    def __enter__(self) -> RunFolder:
+    def open(self) -> None:
+        """Take the lock; see the class for the errors."""
         if self.work.is_symlink():
             raise OutputError(f"{self.work} is a link: remove it, it may lead anywhere")
         self._lock.acquire()
+
+    def close(self) -> None:
+        """Give the lock back, if it is held."""
+        self._lock.release()
+
+    def __enter__(self) -> RunFolder:
+        self.open()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lock.release()
+        self.close()
 
     def begin(self, identity: str, *, fresh: bool = False) -> RunState:
         """The state of the unfinished run with this identity, or a new one after everything else is removed."""

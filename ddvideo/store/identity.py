@@ -14,7 +14,7 @@ from ddvideo.config import Settings
 from ddvideo.errors import InputError
 from ddvideo.store.records import file_sha256
 
-__all__ = ["STORE_VERSION", "input_sha256", "run_identity"]
+__all__ = ["STORE_VERSION", "code_sha256", "input_sha256", "run_identity"]
 
 STORE_VERSION = 1
 """Raised when the files in the work folder, or what a chunk holds, change their meaning."""
@@ -55,7 +55,7 @@ def input_sha256(path: Path) -> str:
 
 
 @cache
-def _code_sha256() -> str:
+def code_sha256() -> str:
     """Hash of the package's own source, so that chunks of changed code are not taken for those of the present one."""
     package = Path(__file__).resolve().parent.parent
     total = hashlib.sha256()
@@ -76,7 +76,7 @@ def run_identity(
     facts: dict[str, Any] = {
         "ddvideo": __version__,
         "store": STORE_VERSION,
-        "code": _code_sha256(),
+        "code": code_sha256(),
         "input": sha256,
         "frames": frames,
         "settings": settings.as_dict() | {"threads": None},

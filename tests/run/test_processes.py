@@ -5,61 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from ddvideo.media import read_layer
+from tests.run.run_driver import LAYERS, Runs, assert_same_layers
 from tests.run.run_fakes import write_clip
 
-ROOT = Path(__file__).resolve().parents[2]
 CHUNKS = [f"chunk-{n:04d}" for n in range(6)]
-LAYERS = ("foreground", "background", "alpha")
-
-
-class Runs:
-    """Starts the command again and again on one clip and into one folder."""
-
-    def __init__(self, clip: Path, folder: Path) -> None:
-        self.clip, self.out, self.log = clip, folder / "out", folder / "log"
-        self.result = self.out / clip.stem
-
-    def start(self, *options: str, **environment: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.run.run_driver", "segment", str(self.clip), "-o", str(self.out)]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("FAKE_")}
-        env = clean | {"FAKE_LOG": str(self.log), "OMP_NUM_THREADS": "1"} | environment
-        return subprocess.Popen(
-            [*command, *options], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    def finish(self, *options: str, **environment: str) -> tuple[int, str]:
-        process = self.start(*options, **environment)
-        _, errors = process.communicate(timeout=120)
-        assert "Traceback" not in errors, errors
-        return process.returncode, errors
-
-    def start_and_wait_for(self, job: str) -> subprocess.Popen[str]:
-        """Start, and return once the engine has been asked for ``job``, which it will not do."""
-        process = self.start(FAKE_STOP=job)
-        deadline = time.monotonic() + 60
-        while "waiting" not in self.jobs():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return process
-
-    def jobs(self) -> list[str]:
-        return self.log.read_text(encoding="utf-8").split() if self.log.exists() else []
-
-    def layers(self) -> dict[str, np.ndarray]:
-        return {name: np.stack(list(read_layer(self.result / f"{name}.mp4"))) for name in LAYERS}
-
-    def report(self) -> dict:
-        return json.loads((self.result / "report.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +30,6 @@ def undisturbed(tmp_path_factory, clip):
 @pytest.fixture
 def runs(tmp_path, clip):
     return Runs(clip, tmp_path)
-
-
-def assert_same_layers(one: Runs, other: Runs) -> None:
-    for name, values in one.layers().items():
-        assert np.abs(values - other.layers()[name]).max() <= 1 / 255, name
 
 
 def test_an_undisturbed_run_does_each_job_once(undisturbed):

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ddvideo.config import Settings
-from ddvideo.errors import DecompositionError, InputError, UsageError
-from ddvideo.runners import InProcessRunner, JobsFailedError
+from ddvideo.errors import InputError, UsageError
+from ddvideo.runners import InProcessRunner, JobsFailedError, jobs_failed
 from ddvideo.types import Chunk, ChunkJob, ChunkRecord, PriorJob, PriorRecord, Shot
 
 SHOT = Shot(0, 30)
@@ -41,21 +40,38 @@ class Fake:
 
 
 def run(jobs, execute):
-    records = []
-    try:
-        for record in InProcessRunner().run(jobs, execute, lambda event: None):
-            records.append(record)
-    except DecompositionError as error:
-        return records, error
-    return records, None
+    """Records, and the error that a run of these jobs ends with."""
+    outcomes = list(InProcessRunner().run(jobs, execute, lambda event: None))
+    records = [outcome.record for outcome in outcomes if outcome.record is not None]
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    left_out = len(outcomes) - len(records) - len(failed)
+    return records, jobs_failed(failed, left_out=left_out, total=len(jobs)) if failed else None
 
 
 def test_jobs_wait_for_what_they_need():
     fake = Fake()
-    records, error = run([CHUNKS[1], PRIOR, CHUNKS[0]], fake)
+    records, error = run([PRIOR, CHUNKS[1], CHUNKS[0]], fake)
     assert error is None
     assert [name for name, _ in fake.ran] == ["prior-0000", "chunk-0001", "chunk-0000"]
     assert len(records) == 3
+
+
+def test_jobs_are_asked_for_one_at_a_time():
+    asked = []
+
+    def source():
+        for job in (PRIOR, *CHUNKS):
+            asked.append(job.id)
+            yield job
+
+    for done, _ in enumerate(InProcessRunner().run(source(), Fake(), lambda event: None), start=1):
+        assert len(asked) == done
+
+
+def test_a_source_that_has_nothing_now_is_asked_again():
+    jobs = [PRIOR, None, None, CHUNKS[0], None, CHUNKS[1]]
+    outcomes = list(InProcessRunner().run(jobs, Fake(), lambda event: None))
+    assert [outcome.job.id for outcome in outcomes] == ["prior-0000", "chunk-0000", "chunk-0001"]
 
 
 def test_a_job_that_is_not_there_counts_as_done():
@@ -91,11 +107,13 @@ def test_what_waits_for_a_failed_prior_is_left_out():
     assert {name for name, _ in fake.ran} == {"prior-0000"}
 
 
-def test_errors_that_a_retry_cannot_mend_pass_at_once():
+def test_an_error_that_a_retry_cannot_mend_ends_its_job_at_once():
     fake = Fake({"chunk-0000": 9}, error=InputError("gone"))
-    with pytest.raises(InputError, match="gone"):
-        run([PRIOR, *CHUNKS], fake)
-    assert len(fake.ran) == 2
+    outcomes = list(InProcessRunner().run([PRIOR, *CHUNKS], fake, lambda event: None))
+    assert [name for name, _ in fake.ran].count("chunk-0000") == 1
+    (failed,) = [outcome for outcome in outcomes if outcome.error is not None]
+    assert str(failed.error) == "gone"
+    assert len(outcomes) == 4
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)])
@@ -106,8 +124,6 @@ def test_an_interrupt_is_not_a_failure(error):
     assert len(fake.ran) == 2
 
 
-def test_circles_and_doubles_are_refused():
-    with pytest.raises(UsageError, match="wait for each other"):
-        run([replace(CHUNKS[0], after=("chunk-0001",)), replace(CHUNKS[1], after=("chunk-0000",))], Fake())
+def test_doubles_are_refused():
     with pytest.raises(UsageError, match="same id"):
         run([PRIOR, PRIOR], Fake())

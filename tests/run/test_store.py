@@ -342,10 +342,10 @@ def test_identity_follows_what_decides_the_layers(tmp_path):
 def test_changed_code_is_another_identity(monkeypatch):
     facts = {"sha256": "ab", "settings": Settings(task="segment"), "frames": (0, 9), "layers": [], "dtype": "uint8"}
     first = run_identity(**facts)
-    identity._code_sha256.cache_clear()
+    identity.code_sha256.cache_clear()
     monkeypatch.setattr(identity, "_FITTING", ("media",))
     assert run_identity(**facts) != first
-    identity._code_sha256.cache_clear()
+    identity.code_sha256.cache_clear()
 
 
 def test_the_hash_of_a_folder_follows_names_and_contents(tmp_path):
