@@ -52,6 +52,12 @@ class Options(TypedDict, total=False):
     """Forget an earlier unfinished run instead of going on with it."""
     keep_work: bool
     """Keep the chunk files."""
+    runner: str
+    """``auto``, ``inprocess`` or ``ray``."""
+    workers: int | None
+    """Chunks fitted at once; more than one asks for Ray."""
+    address: str | None
+    """Of a Ray cluster to join (``auto`` finds one on this machine)."""
     progress: Progress | None
     """Called with a ``ddvideo.types.ProgressEvent`` at every step."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -23,9 +24,13 @@ NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of a recipe: a task, done on the input or on the stage before's main layer."""
+    """One step of a recipe: a task, done on the input or on the stage before's main layer.
+
+    ``options`` are the task's own, over those of the preset.
+    """
 
     task: str
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,10 @@ class PresetSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A checked recipe. ``file`` is where it was read, for messages."""
+    """A checked recipe. ``file`` is where it was read, for messages.
+
+    A recipe without presets of its own takes, for each stage, those of the recipe that has its task's name.
+    """
 
     name: str
     summary: str
@@ -63,16 +71,28 @@ def load_recipe(name: str) -> Recipe:
     Raises:
         UsageError: no such recipe, unreadable, or not right; says which are at hand.
     """
-    if name.endswith(".toml"):
-        try:
-            return parse_recipe(Path(name).read_text(encoding="utf-8"), name)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise UsageError(f"cannot read the recipe {printable(name)}: {reason}") from error
     recipes = {recipe.name: recipe for recipe in available_recipes()}
+    if name.lower().endswith(".toml") or "/" in name:
+        return _load_file(name, [stage.task for recipe in recipes.values() for stage in recipe.stages])
     if name not in recipes:
         raise UsageError(f"there is no recipe {printable(name)!r}{_hint(name, recipes)}")
     return recipes[name]
+
+
+def _load_file(name: str, tasks: Iterable[str]) -> Recipe:
+    """A recipe of the user's own; its tasks are looked for among those that the shipped ones have."""
+    try:
+        recipe = parse_recipe(Path(name).read_text(encoding="utf-8-sig"), name)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"cannot read the recipe {printable(name)}: {reason}") from error
+    known = dict.fromkeys(tasks)
+    for stage in recipe.stages:
+        if stage.task not in known:
+            raise UsageError(
+                f"{recipe.file}: [[stage]] task: there is no task {stage.task!r}{_hint(stage.task, known)}"
+            )
+    return recipe
 
 
 def settings_for(recipe: Recipe, preset: Preset, *, device: str, seed: int, threads: int, stage: int = 0) -> Settings:
@@ -81,23 +101,25 @@ def settings_for(recipe: Recipe, preset: Preset, *, device: str, seed: int, thre
     Raises:
         UsageError: the recipe has no such preset or stage.
     """
-    if preset not in recipe.presets:
-        raise UsageError(f"{recipe.file}: there is no preset {preset!r}{_hint(preset, recipe.presets)}")
     if not 0 <= stage < len(recipe.stages):
         raise UsageError(f"{recipe.file}: there is no stage {stage}; it has {len(recipe.stages)}")
-    chosen = recipe.presets[preset]
+    task, options = recipe.stages[stage].task, recipe.stages[stage].options
+    source = recipe if recipe.presets else load_recipe(task)
+    if preset not in source.presets:
+        raise UsageError(f"{source.file}: there is no preset {preset!r}{_hint(preset, source.presets)}")
+    chosen = source.presets[preset]
     try:
         return Settings(
-            task=recipe.stages[stage].task,
+            task=task,
             preset=preset,
             device=device,
             seed=seed,
             threads=threads,
-            options=chosen.options,
+            options={**chosen.options, **options},
             **chosen.numbers,
         )
     except UsageError as error:
-        raise UsageError(f"{recipe.file}: [presets.{preset}]: {error}") from error
+        raise UsageError(f"{source.file}: [presets.{preset}]: {error}") from error
 
 
 def parse_recipe(text: str, file: str) -> Recipe:
@@ -114,9 +136,9 @@ def parse_recipe(text: str, file: str) -> Recipe:
     file = printable(file)
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{file}: not valid TOML: {printable(error)}") from error
-    _check_keys(data, ("recipe", "stage", "presets"), file, "the file", required=("recipe", "stage", "presets"))
+    _check_keys(data, ("recipe", "stage", "presets"), file, "the file", required=("recipe", "stage"))
     head = _table(data["recipe"], file, "[recipe]")
     _check_keys(head, ("name", "summary"), file, "[recipe]", required=("name", "summary"))
     name = _name(head["name"], file, "[recipe] name")
@@ -127,7 +149,7 @@ def parse_recipe(text: str, file: str) -> Recipe:
         name=name,
         summary=summary.strip(),
         stages=_stages(data["stage"], file),
-        presets=_presets(data["presets"], file),
+        presets=_presets(data["presets"], file) if "presets" in data else {},
         file=file,
     )
     for preset in recipe.presets:
@@ -141,8 +163,9 @@ def _stages(value: object, file: str) -> tuple[Stage, ...]:
     stages = []
     for entry in value:
         table = _table(entry, file, "[[stage]]")
-        _check_keys(table, ("task",), file, "[[stage]]", required=("task",))
-        stages.append(Stage(_name(table["task"], file, "[[stage]] task")))
+        _check_keys(table, ("task", "options"), file, "[[stage]]", required=("task",))
+        task = _name(table["task"], file, "[[stage]] task")
+        stages.append(Stage(task, _options(table, file, "[stage.options]")))
     return tuple(stages)
 
 
@@ -159,8 +182,23 @@ def _presets(value: object, file: str) -> dict[Preset, PresetSettings]:
         table = _table(tables[preset], file, where)
         _check_keys(table, (*NUMBERS, "options"), file, where)
         numbers = {key: _whole(table[key], file, f"{where} {key}") for key in NUMBERS if key in table}
-        found[preset] = PresetSettings(numbers, _table(table.get("options", {}), file, f"[presets.{preset}.options]"))
+        found[preset] = PresetSettings(numbers, _options(table, file, f"[presets.{preset}.options]"))
     return found
+
+
+def _options(table: Mapping[str, Any], file: str, where: str) -> dict[str, Any]:
+    """A task's own options: which of them there are is known to the task, that they fit into a report is seen here."""
+    options = _table(table.get("options", {}), file, where)
+    for name, value in options.items():
+        if not _is_plain(value):
+            raise _wrong(file, f"{where} {printable(name)}", "text, a finite number, true, false or a list", value)
+    return options
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _check_keys(

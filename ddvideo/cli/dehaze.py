@@ -43,4 +43,5 @@ def dehaze(inputs: tuple[Path, ...], airlight: list[float] | None, **options: An
     """
     from ddvideo.cli.work import run_task
 
-    return run_task("dehaze", inputs, RunOptions(**options), {"airlight": airlight} if airlight else {})
+    told = {"airlight": airlight} if airlight else {}
+    return run_task(inputs, RunOptions(**options), task="dehaze", task_options=told)

@@ -17,8 +17,9 @@ from ddvideo.text import size_mib
 
 __all__ = ["doctor"]
 
-PACKAGES = ("torch", "av", "numpy", "opencv-python-headless", "kornia", "scipy", "scikit-image", "scenedetect-headless")
-OPTIONAL = ("ray",)
+PACKAGES = (
+    "torch", "av", "numpy", "opencv-python-headless", "kornia", "ray", "scipy", "scikit-image", "scenedetect-headless"
+)  # fmt: skip
 ENCODERS = {"libx264": "mp4 layers cannot be written: install av from PyPI, whose build has libx264"}
 DECODERS = ("h264", "hevc", "vp9", "av1", "mpeg4", "prores", "mjpeg", "ffv1", "png")
 
@@ -36,7 +37,7 @@ def doctor(as_json: bool) -> None:
 def examine() -> dict[str, Any]:
     """Everything the command tells, as plain data; a part that cannot be examined is told under ``missing``."""
     missing: list[str] = []
-    versions = {name: _version(name) for name in (*PACKAGES, *OPTIONAL)}
+    versions = {name: _version(name) for name in PACKAGES}
     missing += [f"{name} is not installed: pip install {name}" for name in PACKAGES if versions[name] is None]
     facts: dict[str, Any] = {
         "ddvideo": __version__,
@@ -124,7 +125,7 @@ def _page(facts: dict[str, Any]) -> str:
             ("reads", ", ".join(facts["decoders"]) or "none"),
         ]
     rows += [
-        ("Ray", facts["ray"] or "not installed (optional; this version does not use it)"),
+        ("Ray", facts["ray"] or "not installed: pip install ray, for several workers"),
         ("free disk", size_mib(facts["free_disk_mib"]) + " in the current folder"),
         ("packages", ", ".join(f"{name} {version}" for name, version in facts["versions"].items() if version)),
     ]

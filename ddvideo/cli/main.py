@@ -14,11 +14,13 @@ from typing import Any, NoReturn
 import click
 
 from ddvideo import __version__
+from ddvideo.cli.batch import batch
 from ddvideo.cli.console import abandon, make_streams_safe, say, say_error
 from ddvideo.cli.dehaze import dehaze
 from ddvideo.cli.doctor import doctor
 from ddvideo.cli.probe import probe
 from ddvideo.cli.recipes import recipes
+from ddvideo.cli.run import run as run_recipe
 from ddvideo.cli.segment import segment
 from ddvideo.errors import DDVideoError, DecompositionError, OutputError, UsageError
 
@@ -32,6 +34,8 @@ Examples:
   ddvideo segment clip.mp4                    layers in ddvideo-out/clip/
   ddvideo segment a.mp4 b.mp4 -o results      several inputs, one after the other
   ddvideo segment frames/ --preset fast       a folder of numbered frames
+  ddvideo run matte road.mp4                  a recipe: dehaze, then segment
+  ddvideo batch archive/ --task dehaze        every video and image in there, and again tomorrow
   ddvideo segment clip.mp4 --dry-run          what would be done, how long, how large
   ddvideo dehaze road.mp4                     the same for haze: radiance, transmission map
   ddvideo probe clip.mp4                      what the reader sees
@@ -100,7 +104,7 @@ def cli(ctx: click.Context) -> None:
         ctx.exit(2)
 
 
-for _command in (segment, dehaze, probe, recipes, doctor):
+for _command in (segment, dehaze, run_recipe, batch, probe, recipes, doctor):
     cli.add_command(_command)
 
 

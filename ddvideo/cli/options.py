@@ -13,9 +13,9 @@ import click
 from ddvideo.config import FORMATS, PRESETS, OutputFormat, Preset
 from ddvideo.errors import UsageError
 
-__all__ = ["FrameRange", "RunOptions", "decomposing"]
+__all__ = ["FrameRange", "RunOptions", "decomposing", "running"]
 
-RUNNERS = ("auto", "inprocess")
+RUNNERS = ("auto", "inprocess", "ray")
 _FRAMES = re.compile(r"(\d{0,12}):(\d{0,12})", re.ASCII)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -30,8 +30,9 @@ class RunOptions:
     out: Path
     preset: Preset
     device: str
-    workers: int
+    workers: int | None
     runner: str
+    address: str | None
     format: OutputFormat
     frames: FrameRange | None
     seed: int
@@ -41,6 +42,13 @@ class RunOptions:
     quiet: bool
     verbose: int
     as_json: bool
+
+    def asked(self) -> dict[str, Any]:
+        """What the pipeline is asked for, besides inputs, task and folder."""
+        names = (
+            "preset", "device", "seed", "format", "frames", "fresh", "keep_work", "runner", "workers", "address"
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}
 
 
 def _frames(ctx: click.Context, param: click.Parameter, value: str | None) -> FrameRange | None:
@@ -66,8 +74,8 @@ def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
         raise click.BadParameter(str(error)) from error
 
 
+_INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 _OPTIONS = (
-    click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)),
     click.option(
         "-o",
         "--out",
@@ -110,12 +118,26 @@ _OPTIONS = (
         help="Start of the random numbers.",
     ),
     click.option(
-        "--workers", metavar="N", type=click.IntRange(1), default=1, show_default=True, help="Chunks fitted at once."
+        "--workers",
+        metavar="N",
+        type=click.IntRange(1),
+        help="Chunks fitted at once: 1, or as many as a cluster has room for.",
     ),
     click.option(
-        "--runner", type=click.Choice(RUNNERS), default="auto", show_default=True, help="What carries out the chunks."
+        "--runner",
+        type=click.Choice(RUNNERS),
+        default="auto",
+        show_default=True,
+        help="What carries out the chunks; auto: Ray for several workers and chunks, or an address.",
     ),
-    click.option("--fresh", is_flag=True, help="Forget an earlier unfinished run (the default goes on with it)."),
+    click.option(
+        "--address", metavar="ADDRESS", help="Join this Ray cluster (host:port; auto finds one on this machine)."
+    ),
+    click.option(
+        "--fresh",
+        is_flag=True,
+        help="Do everything anew: forget an earlier unfinished run, and what a batch or a stage has done.",
+    ),
     click.option("--keep-work", is_flag=True, help="Keep the chunk files."),
     click.option("--dry-run", is_flag=True, help="Only plan: shots, chunks, estimated time, memory and disk."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
@@ -126,6 +148,11 @@ _OPTIONS = (
 
 def decomposing(command: _Command) -> _Command:
     """Give a command the argument INPUT... and the options of ``RunOptions``; it is called with their names."""
+    return _INPUTS(running(command))
+
+
+def running(command: _Command) -> _Command:
+    """Give a command the options of ``RunOptions``."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

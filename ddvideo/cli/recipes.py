@@ -38,7 +38,8 @@ def recipes(as_json: bool) -> None:
         ]
         head = f"{recipe['name']}: {recipe['summary']}"
         stages = f"  stages: {', then '.join(recipe['stages'])}"
-        blocks.append(f"{head}\n{stages}\n{table(rows, indent='  ')}")
+        own = table(rows, indent="  ") if recipe["presets"] else "  presets: those of its stages' own recipes"
+        blocks.append(f"{head}\n{stages}\n{own}")
     emit("\n\n".join(blocks))
 
 

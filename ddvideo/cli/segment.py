@@ -23,4 +23,4 @@ def segment(inputs: tuple[Path, ...], **options: Any) -> int:
     """
     from ddvideo.cli.work import run_task
 
-    return run_task("segment", inputs, RunOptions(**options))
+    return run_task(inputs, RunOptions(**options), task="segment")

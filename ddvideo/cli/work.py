@@ -10,63 +10,56 @@ from typing import TYPE_CHECKING, Any
 
 from ddvideo.cli.console import emit, say, say_error, table
 from ddvideo.cli.options import RunOptions
-from ddvideo.cli.progress import make_reporter
+from ddvideo.cli.progress import Reporter, make_reporter
 from ddvideo.errors import DDVideoError
 from ddvideo.text import duration, printable, size_mib
 
 if TYPE_CHECKING:
-    from ddvideo.pipeline import Result
+    from ddvideo.pipeline import Plan, Result
 
-__all__ = ["run_task"]
+__all__ = ["plan_costs", "run_task", "telling"]
 
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def run_task(
-    task: str, inputs: Sequence[Path], options: RunOptions, task_options: Mapping[str, Any] | None = None
+    inputs: Sequence[Path],
+    options: RunOptions,
+    *,
+    task: str | None = None,
+    recipe: str | None = None,
+    task_options: Mapping[str, Any] | None = None,
 ) -> int:
     """Decompose the inputs, tell what came of it, and return the exit code: 1 when some of several failed.
 
     Args:
-        task: its name.
         inputs: as the user gave them.
         options: those that every task has.
-        task_options: those of this one.
+        task: its name; or
+        recipe: a recipe's name or file.
+        task_options: those of this task.
 
     Raises:
         DDVideoError: the only input failed, or nothing could be begun.
     """
     from ddvideo.pipeline import decompose
 
-    if options.workers > 1 and not options.quiet:
-        say_error(f"--workers {options.workers}: this version fits one chunk at a time", label="warning")
-    with _logging(options), make_reporter(quiet=options.quiet) as progress:
-        try:
-            results = decompose(
-                list(inputs),
-                task=task,
-                out=options.out,
-                preset=options.preset,
-                device=options.device,
-                seed=options.seed,
-                format=options.format,
-                frames=options.frames,
-                fresh=options.fresh,
-                keep_work=options.keep_work,
-                dry_run=options.dry_run,
-                runner=options.runner,
-                workers=options.workers,
-                options=task_options or {},
-                progress=progress,
-            )
-        except (KeyboardInterrupt, SystemExit):
-            progress.close()
-            say("ddvideo: what is done is kept; the same command goes on from there")
-            raise
+    what: dict[str, Any] = {"recipe": recipe} if recipe is not None else {"task": task}
+    with telling(options) as progress:
+        results = decompose(
+            list(inputs),
+            out=options.out,
+            dry_run=options.dry_run,
+            progress=progress,
+            options=task_options or {},
+            **what,
+            **options.asked(),
+        )
     _print_results(results, options)
     failed = [result for result in results if result.error is not None]
     for result in failed:
-        say_error(str(result.error))
+        name, said = printable(result.input), str(result.error)
+        say_error(said if str(result.input) in said else f"{name}: {said}")
     if failed:
         whole = len(results) - len(failed)
         say_error(
@@ -75,6 +68,18 @@ def run_task(
             else f"all {len(results)} inputs failed"
         )
     return DDVideoError.exit_code if failed else 0
+
+
+@contextmanager
+def telling(options: RunOptions) -> Iterator[Reporter]:
+    """Logging and progress as the options want them; an interrupt is told with what becomes of the work."""
+    with _logging(options), make_reporter(quiet=options.quiet) as progress:
+        try:
+            yield progress
+        except (KeyboardInterrupt, SystemExit):
+            progress.close()
+            say("ddvideo: what is done is kept; the same command goes on from there")
+            raise
 
 
 def _print_results(results: Sequence[Result], options: RunOptions) -> None:
@@ -88,7 +93,7 @@ def _print_results(results: Sequence[Result], options: RunOptions) -> None:
             continue
         if result.plan is not None and not result.report:
             if not options.as_json:
-                emit(_plan_text(result))
+                emit(plan_text(str(result.input), result.folder, result.plan))
         elif not options.quiet:
             say(_summary(result))
             for warning in result.report.get("warnings", ()):
@@ -121,22 +126,27 @@ def _summary(result: Result) -> str:
     return f"{head.rstrip()}\n{table(rows, indent='  ')}"
 
 
-def _plan_text(result: Result) -> str:
-    plan = result.plan
-    if plan is None:
-        return ""
+def plan_text(name: str, folder: Path, plan: Plan) -> str:
+    """A plan as a table for people."""
     lengths = [chunk.frames for chunk in plan.chunks]
     spread = f"{min(lengths)} to {max(lengths)}" if min(lengths) != max(lengths) else str(lengths[0])
     rows: list[tuple[object, object]] = [
         ("frames", f"{plan.frames} ({plan.start}:{plan.stop})"),
         ("shots", len(plan.shots)),
         ("chunks", f"{len(plan.chunks)} of {spread} frames"),
+        *plan_costs(plan),
+        ("results", f"{folder}/"),
+    ]
+    return f"{printable(name)}: plan only, nothing was written\n{table(rows, indent='  ')}"
+
+
+def plan_costs(plan: Plan) -> list[tuple[object, object]]:
+    """Time, memory and disk of a plan."""
+    return [
         ("time", "about " + duration(plan.estimated_seconds) if plan.estimated_seconds else "not known"),
         ("memory", "about " + size_mib(plan.estimated_memory_mib) if plan.estimated_memory_mib else "not known"),
         ("disk", f"{size_mib(plan.work_mib)} while at work, about {size_mib(plan.results_mib)} for the results"),
-        ("results", f"{result.folder}/"),
     ]
-    return f"{printable(result.input)}: plan only, nothing was written\n{table(rows, indent='  ')}"
 
 
 class _Handler(logging.Handler):

@@ -10,8 +10,9 @@ from typing import Any
 
 from ddvideo.config import Settings
 from ddvideo.hardware import peak_rss_mib
-from ddvideo.pipeline.one import Request, decompose_one
+from ddvideo.pipeline.one import decompose_one
 from ddvideo.pipeline.plan import MIB, Plan
+from ddvideo.pipeline.request import Request
 from ddvideo.types import Progress
 
 __all__ = ["estimate"]

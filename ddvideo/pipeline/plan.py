@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ddvideo.chunks import chunk_size_for, plan_chunks
 from ddvideo.config import OutputFormat, Settings
 from ddvideo.errors import OutputError, UsageError
+from ddvideo.text import size_mib
 from ddvideo.types import Chunk, ChunkJob, InputInfo, Job, PriorJob, Shot
 
 if TYPE_CHECKING:
@@ -147,12 +148,15 @@ def check_disk(needed_bytes: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed_bytes and free < needed_bytes + RESERVE_BYTES:
         raise OutputError(
-            f"{folder}: work in progress needs {needed_bytes / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free\n"
+            f"{folder}: work in progress needs {size_mib((needed_bytes + RESERVE_BYTES) / MIB)}, "
+            f"{size_mib(free / MIB)} are free\n"
             "make room, choose another --out folder, or do a part of the input with --frames A:B"
         )
 
 
-def make_jobs(plan: Plan, settings: Settings, folder: Path, *, priors: set[int], chunks: set[int]) -> list[Job]:
+def make_jobs(
+    plan: Plan, settings: Settings, folder: Path, *, priors: set[int], chunks: set[int], name: str = ""
+) -> list[Job]:
     """The jobs of a plan that are still to be done, a shot's prior before its chunks.
 
     Args:
@@ -161,19 +165,20 @@ def make_jobs(plan: Plan, settings: Settings, folder: Path, *, priors: set[int],
         folder: the work folder.
         priors: shots whose prior is done.
         chunks: chunks that are done. A shot whose chunks are all done needs no prior.
+        name: put before the ids.
     """
-    source = plan.info.path.absolute()
+    source, folder = plan.info.path.absolute(), folder.absolute()
     jobs: list[Job] = []
     for number, shot in enumerate(plan.shots):
         missing = [chunk for chunk in plan.chunks if chunk.shot == number and chunk.index not in chunks]
-        prior = f"prior-{number:04d}"
+        prior = f"{name}prior-{number:04d}"
         if missing and number not in priors:
             jobs.append(
                 PriorJob(id=prior, source=source, shot=shot, shot_index=number, settings=settings, folder=folder)
             )
         jobs.extend(
             ChunkJob(
-                id=f"chunk-{chunk.index:04d}",
+                id=f"{name}chunk-{chunk.index:04d}",
                 source=source,
                 shot=shot,
                 chunk=chunk,

@@ -26,6 +26,7 @@ def make_report(
     *,
     plan: Plan,
     sha256: str,
+    identity: str,
     settings: Settings,
     recipe: Mapping[str, Any],
     runner: Mapping[str, Any],
@@ -56,6 +57,7 @@ def make_report(
     return {
         "ddvideo": __version__,
         "task": settings.task,
+        "run": identity,
         "recipe": {
             **recipe,
             "preset": settings.preset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ddvideo.report.data import describe_input, write_report_json
+from ddvideo.report.index import write_index
 from ddvideo.report.page import render_page, write_report_html
 from ddvideo.report.preview import PreviewComposer
 from ddvideo.report.thumbnails import Thumbnails
@@ -12,6 +13,7 @@ __all__ = [
     "Thumbnails",
     "describe_input",
     "render_page",
+    "write_index",
     "write_report_html",
     "write_report_json",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from markupsafe import Markup
 from ddvideo.store.atomic import write_bytes
 from ddvideo.text import duration, printable, size_mib
 
-__all__ = ["render_page", "write_report_html"]
+__all__ = ["render_page", "render_template", "write_report_html"]
 
 MAX_CHUNK_ROWS = 200
 UNITS = {"db": "dB", "seconds": "s", "mib": "MiB", "px": "px", "frames": "frames", "percent": "%"}
@@ -44,11 +45,20 @@ def render_page(report: Mapping[str, Any], thumbnails: Thumbs = ()) -> str:
         HTML. Names and messages from outside are escaped twice over: what a page could act on by ``printable``, markup
         by the template.
     """
+    return render_template("page.html.jinja", **_view(report), pictures=_pictures(thumbnails))
+
+
+def render_template(name: str, /, **values: Any) -> str:
+    """A page of this package with the common style; values are made harmless as :func:`render_page` says."""
+    return _template(name).render(css=Markup(_read("page.css")), **values)
+
+
+@cache
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_plain
     )
-    template = environment.from_string(_read("page.html.jinja"))
-    return template.render(css=Markup(_read("page.css")), **_view(report), pictures=_pictures(thumbnails))
+    return environment.from_string(_read(name))
 
 
 def _read(name: str) -> str:

@@ -48,6 +48,15 @@ class Thumbnails:
         if index in self.wanted:
             self._rows[index] = [_png(panel) for panel in self._composer.panels(frame, layers)]
 
+    def strip(self) -> bytes:
+        """The panels of the middle one of the kept frames side by side, as JPEG; nothing where none was kept."""
+        rows = [self._rows[index] for index in sorted(self._rows)]
+        if not rows:
+            return b""
+        panels = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR) for png in rows[len(rows) // 2]]
+        whole, data = cv2.imencode(".jpg", np.hstack([panel for panel in panels if panel is not None]))
+        return bytes(data) if whole else b""
+
     def __iter__(self) -> Iterator[tuple[int, dict[str, bytes]]]:
         """Yield ``(frame index, {panel name: PNG bytes})`` in the order of the frames."""
         for index in sorted(self._rows):

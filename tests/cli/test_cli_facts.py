@@ -133,6 +133,7 @@ def test_doctor_names_what_is_missing_and_still_ends_well(monkeypatch, capsys):
         "kornia is not installed: pip install kornia",
         "PyTorch does not load: libtorch.so is \\x1b[31mgone",
         "no h264_nowhere encoder: mp4 layers cannot be written",
-        "not installed (optional",
+        "ray is not installed: pip install ray",
+        "not installed: pip install ray, for several workers",
     ):
         assert part in out

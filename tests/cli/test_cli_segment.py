@@ -29,7 +29,8 @@ def test_defaults_are_those_of_the_contract(pipeline):
         "keep_work": False,
         "dry_run": False,
         "runner": "auto",
-        "workers": 1,
+        "workers": None,
+        "address": None,
         "options": {},
     }
 
@@ -38,7 +39,8 @@ def test_every_option_reaches_the_pipeline(pipeline):
     line = (
         "segment a.mp4 b -o res --preset fast --device cuda:1 --seed 7 --format png --frames 5:50 --fresh --keep-work"
     )
-    assert run([*line.split(), "--runner", "inprocess", "--dry-run"]) == 0
+    line += " --workers 3 --runner ray --address 10.0.0.1:6379"
+    assert run([*line.split(), "--dry-run"]) == 0
     wanted = {
         "inputs": [Path("a.mp4"), Path("b")],
         "out": Path("res"),
@@ -50,7 +52,9 @@ def test_every_option_reaches_the_pipeline(pipeline):
         "fresh": True,
         "keep_work": True,
         "dry_run": True,
-        "runner": "inprocess",
+        "workers": 3,
+        "runner": "ray",
+        "address": "10.0.0.1:6379",
     }
     assert {name: pipeline.called[name] for name in wanted} == wanted
 
@@ -101,11 +105,6 @@ def test_quiet_says_nothing_when_all_is_well(capsys, pipeline):
     pipeline.events = [ProgressEvent(stage="merge", done=1, total=9)]
     assert run(["segment", "a.mp4", "-q", "--workers", "4"]) == 0
     assert capsys.readouterr() == ("", "")
-
-
-def test_more_workers_than_this_version_has_is_told(capsys, pipeline):
-    assert run(["segment", "a.mp4", "--workers", "4"]) == 0
-    assert "ddvideo: warning: --workers 4: this version fits one chunk at a time\n" in capsys.readouterr().err
 
 
 def test_dry_run_prints_the_plan_on_standard_output(capsys, pipeline):

@@ -3,12 +3,15 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ddvideo
 from ddvideo.cli.main import run
+from ddvideo.pipeline.ask import Asked, make_requests
 from ddvideo.pipeline.several import decompose
 
 
@@ -19,12 +22,32 @@ def test_segment_asks_the_pipeline_for_the_same_as_the_command(pipeline):
     assert by_function.keys() >= {"inputs", "task", "out", "preset", "frames", "seed"}
     for name, value in by_function.items():
         assert Path(value) == pipeline.called[name] if name == "out" else value == pipeline.called[name], name
-    # What the function does not pass on is as the command has it.
-    parameters = inspect.signature(decompose).parameters
-    for name in pipeline.called.keys() - by_function.keys() - {"progress"}:
-        assert parameters[name].default == pipeline.called[name], name
     assert result.report["seconds_per_frame"] == 0.8
     assert result.layers["alpha"].path == Path("results/clip/alpha.mp4")
+
+
+def test_what_the_function_does_not_pass_on_is_as_the_command_has_it(pipeline):
+    ddvideo.segment("clip.mp4")
+    by_function = dict(pipeline.called)
+    run(["segment", "clip.mp4"])
+    by_command = dict(pipeline.called)
+    own = inspect.signature(decompose).parameters
+    for name in own.keys() & by_command.keys() - {"progress"}:
+        default = by_function.get(name, own[name].default)
+        assert Path(default) == by_command[name] if name == "out" else default == by_command[name], name
+    # All else is what a request is made of, and a request holds all that is asked for.
+    assert by_command.keys() - own.keys() == Asked.__annotations__.keys() - {"recipe", "settings", "execute"}
+    assert meant(by_function) == meant(by_command)
+
+
+def meant(called: dict[str, Any]) -> dict[str, Any]:
+    """The requests of a call in plain words: runners are compared by what they are."""
+    (request,) = make_requests(**{name: value for name, value in called.items() if name in Asked.__annotations__})
+    runners = [(type(runner), vars(runner)) for runner in (request.runner, request.alone) if runner is not None]
+    return {field.name: getattr(request, field.name) for field in fields(request)} | {
+        "runner": runners[:1],
+        "alone": runners[1:],
+    }
 
 
 def test_dehaze_passes_the_airlight_on(pipeline):

@@ -54,6 +54,15 @@ def test_a_recipe_becomes_settings():
         ("overlap_frames = 4", "overlap_frames = 17", "[presets.fast]: overlap_frames must lie between 0 and half"),
         ("[presets.fast.options]", "[presets.fast.options", "not valid TOML"),
         ('"What it does."', '""', "[recipe] summary: a line of text is needed"),
+        (
+            "steps = 50",
+            "steps = 2020-01-01",
+            "[presets.fast.options] steps: text, a finite number, true, false or a list",
+        ),
+        ("exclusion = 0.5", "exclusion = nan", "[presets.fast.options] weights: text, a finite number"),
+        ('task = "segment"', 'task = "segment"\noptions = 3', "[stage.options]: a table is needed, not 3"),
+        ('task = "segment"', 'task = "segment"\nopts = {}', "[[stage]]: unknown key 'opts'; did you mean 'options'?"),
+        ('task = "segment"', 'task = "segment"\noptions = { x = inf }', "[stage.options] x: text, a finite number"),
     ],
 )
 def test_a_wrong_recipe_is_told_with_file_place_and_what_is_right(change, to, told):
@@ -102,3 +111,46 @@ def test_unknown_recipe_names_the_nearest_and_a_file_is_loaded_by_path(tmp_path)
         load_recipe(str(path))
     path.write_text(GOOD, encoding="utf-8")
     assert load_recipe(str(path)).name == "mine"
+
+
+def test_a_recipe_of_the_users_own_is_found_by_path_whatever_it_is_called(tmp_path, monkeypatch):
+    (tmp_path / "mine").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    (tmp_path / "MINE.TOML").write_text(GOOD, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("./mine").name == load_recipe("MINE.TOML").name == "mine"
+    with pytest.raises(UsageError, match=r"cannot read the recipe .*: Is a directory"):
+        load_recipe(f"{tmp_path}/")
+
+
+def test_a_task_that_is_not_there_is_named_with_the_file_and_the_nearest(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace('task = "segment"', 'task = "segmnet"'), encoding="utf-8")
+    with pytest.raises(
+        UsageError, match=r"mine\.toml: \[\[stage\]\] task: there is no task 'segmnet'; did you mean 'segment'"
+    ):
+        load_recipe(str(path))
+
+
+def test_deep_nesting_is_not_valid_toml():
+    with pytest.raises(UsageError, match="not valid TOML"):
+        parse_recipe("a = " + "[" * 100_000, "mine.toml")
+
+
+def test_without_presets_each_stage_has_those_of_its_tasks_recipe_and_options_of_its_own():
+    text = GOOD[: GOOD.index("[presets.fast]")] + "[stage.options]\neffort = 0.3\n"
+    recipe = parse_recipe(text + '[[stage]]\ntask = "dehaze"\n', "mine.toml")
+    for number, task in enumerate(("segment", "dehaze")):
+        for preset in PRESETS:
+            own = settings_for(load_recipe(task), preset, device="cpu", seed=1, threads=2)
+            settings = settings_for(recipe, preset, device="cpu", seed=1, threads=2, stage=number)
+            assert settings.as_dict() == own.as_dict() | {
+                "options": {**own.options, "effort": 0.3} if number == 0 else own.options
+            }
+    with pytest.raises(UsageError, match=r"mine\.toml: there is no stage 2; it has 2"):
+        settings_for(recipe, "fast", device="cpu", seed=1, threads=2, stage=2)
+
+
+def test_options_of_a_stage_are_over_those_of_the_preset():
+    recipe = parse_recipe(GOOD.replace('task = "segment"', 'task = "segment"\noptions = { steps = 7 }'), "mine.toml")
+    settings = settings_for(recipe, "fast", device="cpu", seed=1, threads=2)
+    assert settings.options == {"steps": 7, "weights": {"exclusion": 0.5}}

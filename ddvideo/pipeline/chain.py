@@ -1,0 +1,79 @@
+"""The stages of a recipe, one on the last one's main layer, and where their results go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ddvideo.errors import DDVideoError, DecompositionError
+from ddvideo.pipeline.estimate import estimate
+from ddvideo.pipeline.one import decompose_one, plan_one
+from ddvideo.pipeline.plan import Plan
+from ddvideo.pipeline.request import Request
+from ddvideo.pipeline.result import Result
+from ddvideo.types import Progress, ProgressEvent
+
+__all__ = ["decompose_chain", "name_stage", "plan_chain", "stage_request", "stage_root"]
+
+_STAGES = "stages"
+
+
+def stage_root(root: Path, requests: Sequence[Request], number: int) -> Path:
+    """Where the results of a stage go: those of the last one into ``root``, those before into folders in it."""
+    if number == len(requests) - 1:
+        return root
+    return root / _STAGES / f"{number + 1}-{requests[number].task.name}"
+
+
+def stage_request(requests: Sequence[Request], number: int) -> Request:
+    """What is asked of a stage: the format is that of the last one, for a folder of pictures has no sound or times."""
+    return requests[number] if number == len(requests) - 1 else replace(requests[number], format="auto")
+
+
+def name_stage(error: DDVideoError, requests: Sequence[Request], number: int) -> None:
+    """Let a failed fit say at which of several stages it came up."""
+    if len(requests) > 1 and isinstance(error, DecompositionError):
+        error.args = (f"stage {number + 1}, {requests[number].task.name}: {error}",)
+
+
+def decompose_chain(path: Path, root: Path, requests: Sequence[Request], progress: Progress) -> Result:
+    """Carry out all stages on one input; a stage whose results are whole is not done again.
+
+    See :func:`ddvideo.pipeline.one.decompose_one` for the errors.
+
+    Returns:
+        The last stage's result, with the input of the first.
+    """
+    source = path
+    for number, request in enumerate(requests):
+        try:
+            folder = stage_root(root, requests, number)
+            result = decompose_one(source, folder, stage_request(requests, number), progress)
+        except DDVideoError as error:
+            name_stage(error, requests, number)
+            raise
+        source = result.layers[request.task.main].path
+    return Result(input=path, folder=result.folder, layers=result.layers, report=result.report)
+
+
+def plan_chain(path: Path, requests: Sequence[Request], progress: Progress) -> Plan:
+    """The plan of the first stage, with the time and disk of all of them; each is tried on the input itself.
+
+    Raises:
+        InputError, UsageError: the input cannot be read, or holds none of the frames asked for.
+    """
+    # The input stands in for what the later stages will be given, so that all of them get the first one's frames.
+    told = [replace(stage_request(requests, number), frames=requests[0].frames) for number in range(len(requests))]
+    plans = [estimate(path, plan_one(path, request, progress), request, _silent) for request in told]
+    return replace(
+        plans[0],
+        estimated_seconds=round(sum(plan.estimated_seconds or 0.0 for plan in plans), 1),
+        estimated_memory_mib=max(plan.estimated_memory_mib or 0.0 for plan in plans),
+        work_mib=max(plan.work_mib for plan in plans),
+        results_mib=sum(plan.results_mib for plan in plans),
+    )
+
+
+def _silent(event: ProgressEvent) -> None:
+    """Progress that nobody looks at."""
