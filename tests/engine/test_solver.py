@@ -235,6 +235,7 @@ def test_a_phases_loss_is_the_weighted_sum_of_its_terms():
         (term("binary", 3, "alpha"), losses.binary_loss(alpha)),
         (term("smoothness", 1, "background"), losses.smoothness_loss(b, frame)),
         (term("agreement", 1, "alpha", target="hint", q=0.5), losses.agreement_loss(alpha, wanted, q=0.5)),
+        (term("envelope", 2, "alpha", target="hint", quantile=0.8), losses.envelope_loss(alpha, wanted, quantile=0.8)),
     )
     assert {named.name for named, _ in cases} == TERMS.keys()
     what = SimpleNamespace(forward=alpha_over)
