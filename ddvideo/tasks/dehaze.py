@@ -2,7 +2,8 @@
 
 What a patch shows bounds its transmission from below; one smooth map a shot is fitted to the upper envelope of these
 bounds, so that light things are not taken for haze. Airlight and map are decided for a whole shot. The radiance is what
-the picture leaves: a generator for it, fitted together with map and airlight, explains any map as well as the right one.
+the picture leaves: a generator for it, fitted together with map and airlight, explains any map as well as the right
+one.
 """
 
 from __future__ import annotations
