@@ -86,7 +86,7 @@ def test_a_killed_driver_leaves_no_process_and_the_next_start_repeats_nothing(ru
     folders = ray_folders(runs)
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    assert_none_left(runs, seconds=15)
+    assert_none_left(runs, seconds=60)  # agents look for their raylet every now and then only
     process.communicate()
     for folder in folders:
         shutil.rmtree(folder)  # a process that is killed cannot do that
@@ -100,7 +100,7 @@ def test_a_killed_driver_leaves_no_process_and_the_next_start_repeats_nothing(ru
     assert runs.report()["runner"] == {"kind": "ray", "workers": 2}
     assert [chunk["attempts"] for chunk in runs.report()["chunks"]] == [1] * 6
     assert not (runs.result / ".work").exists()
-    assert_none_left(runs, seconds=5)
+    assert_none_left(runs, seconds=30)
 
 
 def test_ctrl_c_which_all_of_the_group_gets_ends_with_130_and_keeps_what_is_done(runs, undisturbed):
@@ -111,7 +111,7 @@ def test_ctrl_c_which_all_of_the_group_gets_ends_with_130_and_keeps_what_is_done
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "what is done is kept" in errors
-    assert_none_left(runs, seconds=5)
+    assert_none_left(runs, seconds=30)
     work = {path.name for path in (runs.result / ".work").iterdir()}
     assert {"chunk-0000.json", "chunk-0001.json"} <= work
     assert runs.finish(*WORKERS)[0] == 0
@@ -147,7 +147,7 @@ def test_on_a_poor_machine_it_starts_and_listens_to_itself_alone_and_sigterm_end
     assert process.returncode == 143, errors
     assert out == ""
     assert "Traceback" not in errors
-    assert_none_left(runs, seconds=5)
+    assert_none_left(runs, seconds=30)
     assert (runs.result / ".work" / "chunk-0000.json").exists()
     assert_whole(runs)
     assert not Path(folder).exists()
@@ -192,13 +192,14 @@ def test_a_full_disk_is_four_and_one_line_and_a_damaged_chunk_is_done_again(runs
     work = runs.result / ".work"
     assert not list(work.glob("chunk-0003*"))
     assert_whole(runs)
-    (path,) = work.glob("chunk-0001-alpha-*.npy")
+    path = min(work.glob("chunk-*-alpha-*.npy"))  # before the fourth chunk is begun, two others have ended
+    damaged = path.name[: len("chunk-0000")]
     os.truncate(path, path.stat().st_size // 2)
-    kept = {path.name.removesuffix(".json") for path in work.glob("chunk-*.json")} - {"chunk-0001"}
+    kept = {path.name.removesuffix(".json") for path in work.glob("chunk-*.json")} - {damaged}
     runs.log.unlink()
     code, errors = runs.finish(*WORKERS)
     assert code == 0, errors
-    assert "chunk-0001" in runs.jobs()
+    assert damaged in runs.jobs()
     assert not kept.intersection(runs.jobs())
     assert_same_layers(runs, undisturbed)
 
