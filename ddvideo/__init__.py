@@ -7,14 +7,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ddvideo.errors import DDVideoError, DecompositionError, InputError, OutputError, UsageError
+from ddvideo.types import Common
 
 if TYPE_CHECKING:
     import os
 
-    from ddvideo.config import OutputFormat, Preset
     from ddvideo.pipeline import Result
     from ddvideo.types import Progress
 
@@ -33,31 +33,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-class Options(TypedDict, total=False):
-    """What every task can be told, by keyword; the same as the options of the command."""
+class Options(Common, total=False):
+    """What every task can be told, by keyword; besides this, what :class:`ddvideo.types.Common` lists."""
 
     out: str | os.PathLike[str]
     """Results go to ``out/<input stem>/``; ``ddvideo-out`` unless told."""
-    preset: Preset
-    """``fast``, ``balanced`` (unless told) or ``quality``."""
-    device: str
-    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
-    seed: int
-    """Start of the random numbers; equal seeds and thread counts give equal layers."""
-    format: OutputFormat
-    """How layers are written: ``auto``, ``mp4`` or ``png``."""
-    frames: tuple[int, int | None] | None
-    """Part of the input: first frame and the first one not taken (None: to the end), counted from 0."""
-    fresh: bool
-    """Forget an earlier unfinished run instead of going on with it."""
-    keep_work: bool
-    """Keep the chunk files."""
     runner: str
     """``auto``, ``inprocess`` or ``ray``."""
-    workers: int | None
-    """Chunks fitted at once; more than one asks for Ray."""
-    address: str | None
-    """Of a Ray cluster to join (``auto`` finds one on this machine)."""
     progress: Progress | None
     """Called with a ``ddvideo.types.ProgressEvent`` at every step."""
 

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
-from ddvideo.config import Settings
+from ddvideo.config import OutputFormat, Preset, Settings
 from ddvideo.errors import UsageError
 
 __all__ = [
     "Chunk",
     "ChunkJob",
     "ChunkRecord",
+    "Common",
     "InputInfo",
     "InputKind",
     "Job",
@@ -184,3 +185,26 @@ class PriorRecord:
     seconds: float
     timings_seconds: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+class Common(TypedDict, total=False):
+    """What every entry can be told by keyword: the options of the command; what is left out is as there."""
+
+    preset: Preset
+    """``fast``, ``balanced`` (unless told) or ``quality``: trade time for quality."""
+    device: str
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    seed: int
+    """Start of the random numbers; equal seeds and thread counts give equal layers."""
+    format: OutputFormat
+    """How layers are written: ``auto``, ``mp4`` or ``png``."""
+    frames: tuple[int, int | None] | None
+    """Part of the input: first frame and the first one not taken (None: to the end), counted from 0."""
+    fresh: bool
+    """Forget an earlier unfinished run instead of going on with it."""
+    keep_work: bool
+    """Keep the chunk files."""
+    workers: int | None
+    """Jobs at once; more than one, or an address, asks for Ray, unless told otherwise by ``runner``."""
+    address: str | None
+    """Of a Ray cluster to join (``auto`` finds one on this machine)."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from ddvideo.config import FORMATS, PRESETS, OutputFormat, Preset, Settings
+from ddvideo.config import FORMATS, PRESETS, Preset, Settings
 from ddvideo.errors import UsageError
 from ddvideo.hardware import gpu_names, resolve_device, thread_count
 from ddvideo.pipeline.request import Request
 from ddvideo.recipes import Recipe, load_recipe, settings_for
 from ddvideo.runners import Execute, InProcessRunner, RayRunner, Runner
+from ddvideo.types import Common
 
 if TYPE_CHECKING:
     from ddvideo.tasks.task import Task
@@ -21,33 +22,15 @@ __all__ = ["RUNNERS", "Asked", "make_requests"]
 RUNNERS = ("auto", "inprocess", "ray")
 
 
-class Asked(TypedDict, total=False):
-    """What a caller may say of a decomposition; what is left out is as the command has it."""
+class Asked(Common, total=False):
+    """What a caller may say of a decomposition, besides what is common to all entries."""
 
     task: str | Task
     """Name of a task (or one of your own); or"""
     recipe: str
     """name of a recipe, or the path of its file: its stages are done one on the last one's main layer."""
-    preset: Preset
-    """Trade time for quality: ``balanced`` unless told."""
-    device: str
-    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
-    seed: int
-    """Start of the random numbers."""
-    format: OutputFormat
-    """How layers are written: ``mp4``, ``png`` or ``auto``."""
-    frames: tuple[int, int | None] | None
-    """Part of each input: first frame, and the first one left out (None: to the end)."""
-    fresh: bool
-    """Forget an earlier unfinished run."""
-    keep_work: bool
-    """Keep the chunk files."""
     runner: str | Runner
     """``auto``, ``inprocess``, ``ray``, or a runner of your own."""
-    workers: int | None
-    """Jobs at once; more than one, or an address, asks for Ray, unless told otherwise by ``runner``."""
-    address: str | None
-    """Of a Ray cluster to join (``auto`` finds one on this machine)."""
     options: Mapping[str, Any]
     """Of the task (of a recipe: of the first stage's), over those of its recipe's preset."""
     settings: Settings | None
