@@ -18,23 +18,8 @@ from ddvideo.pipeline.input_run import InputRun
 from ddvideo.runners import InProcessRunner
 from ddvideo.store import FolderLock
 from ddvideo.types import ProgressEvent
-from tests.run.batch_fakes import Engine, assert_whole, batch, make_folder, record, statuses, write_clips
+from tests.run.batch_fakes import assert_whole, batch, record, statuses
 from tests.run.run_fakes import SEGMENT, SETTINGS, fake_execute, write_clip
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    return write_clips(tmp_path_factory.mktemp("clips"))
-
-
-@pytest.fixture
-def videos(tmp_path, clips):
-    return make_folder(tmp_path / "videos", clips)
-
-
-@pytest.fixture
-def engine():
-    return Engine()
 
 
 def test_the_longest_is_first_and_every_folder_is_that_of_a_single_run(videos, tmp_path, engine):

@@ -10,23 +10,8 @@ from dataclasses import replace
 import pytest
 
 from ddvideo.pipeline import decompose, decompose_all
-from tests.run.batch_fakes import Engine, assert_whole, batch, make_folder, record, write_clips
+from tests.run.batch_fakes import assert_whole, batch, record
 from tests.run.run_fakes import SEGMENT, SETTINGS, fake_execute
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    return write_clips(tmp_path_factory.mktemp("clips"))
-
-
-@pytest.fixture
-def videos(tmp_path, clips):
-    return make_folder(tmp_path / "videos", clips)
-
-
-@pytest.fixture
-def engine():
-    return Engine()
 
 
 def test_a_changed_setting_is_done_anew_and_the_same_is_not(videos, tmp_path, engine):

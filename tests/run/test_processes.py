@@ -9,22 +9,8 @@ import signal
 import pytest
 
 from tests.run.run_driver import LAYERS, Runs, assert_same_layers
-from tests.run.run_fakes import write_clip
 
 CHUNKS = [f"chunk-{n:04d}" for n in range(6)]
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    return write_clip(tmp_path_factory.mktemp("clip") / "waves.mp4")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, clip):
-    runs = Runs(clip, tmp_path_factory.mktemp("undisturbed"))
-    code, errors = runs.finish()
-    assert code == 0, errors
-    return runs
 
 
 @pytest.fixture

@@ -15,25 +15,10 @@ import pytest
 
 from ddvideo.runners import cluster
 from tests.run.run_driver import Runs, assert_same_layers
-from tests.run.run_fakes import write_clip
 
 pytestmark = pytest.mark.ray
 
 WORKERS = ("--workers", "2")
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    return write_clip(tmp_path_factory.mktemp("clip") / "waves.mp4")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, clip):
-    """By one process."""
-    runs = Runs(clip, tmp_path_factory.mktemp("undisturbed"))
-    code, errors = runs.finish()
-    assert code == 0, errors
-    return runs
 
 
 @pytest.fixture
