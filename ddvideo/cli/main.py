@@ -27,6 +27,8 @@ from ddvideo.errors import DDVideoError, DecompositionError, OutputError, UsageE
 __all__ = ["cli", "main", "run"]
 
 INTERRUPTED, TERMINATED = 130, 143
+_received: set[int] = set()
+"""Signals that asked this process to end."""
 
 EPILOG = """
 \b
@@ -133,10 +135,12 @@ def run(arguments: Sequence[str]) -> int:
         say("ddvideo: interrupted")
         return INTERRUPTED
     except SystemExit as stop:
-        if stop.code not in (INTERRUPTED, TERMINATED):
+        # Where the signal met Ray's compiled part, it passes the exit on with a code of its own.
+        code = TERMINATED if signal.SIGTERM in _received else stop.code
+        if code not in (INTERRUPTED, TERMINATED):
             raise
-        say(f"ddvideo: {'interrupted' if stop.code == INTERRUPTED else 'terminated'}")
-        return int(stop.code)
+        say(f"ddvideo: {'interrupted' if code == INTERRUPTED else 'terminated'}")
+        return int(code)
     except click.ClickException as error:
         say_error(_usage_message(error))
         return UsageError.exit_code
@@ -162,4 +166,5 @@ def _usage_message(error: click.ClickException) -> str:
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     """Leave as on Ctrl-C: through every ``finally``, so that what is done is kept and temporary files go."""
+    _received.add(number)
     raise SystemExit(TERMINATED)

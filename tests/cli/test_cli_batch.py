@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import ddvideo.pipeline
+from ddvideo.cli import main
 from ddvideo.cli.main import run
 from ddvideo.errors import DDVideoError, DecompositionError, InputError, LockedError
 from ddvideo.pipeline import Item
@@ -170,6 +172,15 @@ def test_ends_that_concern_all_of_it(batch, capsys, error, code, said):
     batch.error = error
     assert run(["batch", "videos", "--task", "segment"]) == code
     assert said in capsys.readouterr().err
+
+
+def test_a_sigterm_that_ray_passes_on_with_a_code_of_its_own_is_143(batch, monkeypatch, capsys):
+    monkeypatch.setattr(main, "_received", set())
+    with pytest.raises(SystemExit):
+        main._terminate(signal.SIGTERM, None)
+    batch.error = SystemExit(1)
+    assert run(["batch", "videos", "--task", "segment"]) == 143
+    assert "ddvideo: terminated" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
