@@ -34,6 +34,9 @@ class Settings:
     overlap_frames: int = 12
     key_frames: int = 64
     """At most so many frames of a shot are seen by its prior pass."""
+    together: bool = False
+    """The frames are images of one scene or with one mark, not a video: one shot, and neighbours do not follow each
+    other in time."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -108,6 +108,7 @@ def settings_for(recipe: Recipe, preset: Preset, *, device: str, seed: int, thre
     if preset not in source.presets:
         raise UsageError(f"{source.file}: there is no preset {preset!r}{_hint(preset, source.presets)}")
     chosen = source.presets[preset]
+    numbers: Mapping[str, Any] = chosen.numbers
     try:
         return Settings(
             task=task,
@@ -116,7 +117,7 @@ def settings_for(recipe: Recipe, preset: Preset, *, device: str, seed: int, thre
             seed=seed,
             threads=threads,
             options={**chosen.options, **options},
-            **chosen.numbers,
+            **numbers,
         )
     except UsageError as error:
         raise UsageError(f"{source.file}: [presets.{preset}]: {error}") from error

@@ -18,6 +18,7 @@ __all__ = [
     "Common",
     "InputInfo",
     "InputKind",
+    "InputPath",
     "Job",
     "PriorJob",
     "PriorRecord",
@@ -25,10 +26,13 @@ __all__ = [
     "ProgressEvent",
     "Shot",
     "Stage",
+    "first_path",
 ]
 
 InputKind = Literal["video", "image", "frames"]
 Stage = Literal["probe", "plan", "prior", "chunk", "merge", "done"]
+InputPath: TypeAlias = Path | tuple[Path, ...]
+"""Where one input lies: a video, an image or a folder of frames; or several images that together are one input."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,7 @@ class InputInfo:
     """
 
     path: Path
+    """Of several images that are one input, the first."""
     kind: InputKind
     width: int
     height: int
@@ -64,6 +69,13 @@ class InputInfo:
     display_matrix: tuple[int, ...] = ()
     """The nine integers that tell a player how to turn and mirror the frames; empty where there are none."""
     warnings: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
+    """Of several images that are one input, all of them in their order; empty for every other input."""
+
+    @property
+    def source(self) -> InputPath:
+        """What the input is opened by."""
+        return self.paths or self.path
 
 
 @dataclass(frozen=True, order=True)
@@ -150,7 +162,7 @@ class PriorJob:
     """
 
     id: str
-    source: Path
+    source: InputPath
     shot: Shot
     shot_index: int
     settings: Settings
@@ -163,7 +175,7 @@ class ChunkJob:
     """Fit one chunk from its shot's prior and write its layers into ``folder``."""
 
     id: str
-    source: Path
+    source: InputPath
     shot: Shot
     chunk: Chunk
     settings: Settings
@@ -185,6 +197,11 @@ class PriorRecord:
     seconds: float
     timings_seconds: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+def first_path(source: InputPath) -> Path:
+    """The path that an input is called by: of several images that are one, the first."""
+    return source[0] if isinstance(source, tuple) else source
 
 
 class Common(TypedDict, total=False):

@@ -13,7 +13,7 @@ import click
 from ddvideo.config import FORMATS, PRESETS, OutputFormat, Preset
 from ddvideo.errors import UsageError
 
-__all__ = ["FrameRange", "RunOptions", "decomposing", "running"]
+__all__ = ["FrameRange", "RunOptions", "decomposing", "running", "together"]
 
 RUNNERS = ("auto", "inprocess", "ray")
 _FRAMES = re.compile(r"(\d{0,12}):(\d{0,12})", re.ASCII)
@@ -146,6 +146,11 @@ _OPTIONS = (
 )
 
 
+_TOGETHER = click.option(
+    "--together", is_flag=True, help="INPUT... are several images of one scene or with one mark: one input."
+)
+
+
 def decomposing(command: _Command) -> _Command:
     """Give a command the argument INPUT... and the options of ``RunOptions``; it is called with their names."""
     return _INPUTS(running(command))
@@ -156,3 +161,8 @@ def running(command: _Command) -> _Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def together(command: _Command) -> _Command:
+    """Give a command the flag ``--together``; it is called with its name, and hands it to ``run_task``."""
+    return _TOGETHER(command)

@@ -29,6 +29,7 @@ def run_task(
     task: str | None = None,
     recipe: str | None = None,
     task_options: Mapping[str, Any] | None = None,
+    together: bool = False,
 ) -> int:
     """Decompose the inputs, tell what came of it, and return the exit code: 1 when some of several failed.
 
@@ -38,6 +39,7 @@ def run_task(
         task: its name; or
         recipe: a recipe's name or file.
         task_options: those of this task.
+        together: the inputs are images that are one input.
 
     Raises:
         DDVideoError: the only input failed, or nothing could be begun.
@@ -48,6 +50,7 @@ def run_task(
     with telling(options) as progress:
         results = decompose(
             list(inputs),
+            together=together,
             out=options.out,
             dry_run=options.dry_run,
             progress=progress,
@@ -93,7 +96,7 @@ def _print_results(results: Sequence[Result], options: RunOptions) -> None:
             continue
         if result.plan is not None and not result.report:
             if not options.as_json:
-                emit(plan_text(str(result.input), result.folder, result.plan))
+                emit(plan_text(_name(result), result.folder, result.plan))
         elif not options.quiet:
             say(_summary(result))
             for warning in result.report.get("warnings", ()):
@@ -108,7 +111,15 @@ def _plain(result: Result) -> dict[str, Any]:
     if result.report:
         return dict(result.report)
     plan = result.plan.as_dict() if result.plan is not None else {}
-    return {"input": {"path": str(result.input)}, "out": str(result.folder), "plan": plan}
+    paths = result.plan.info.paths if result.plan is not None else ()
+    source = {"path": str(result.input)} | ({"paths": [str(path) for path in paths]} if paths else {})
+    return {"input": source, "out": str(result.folder), "plan": plan}
+
+
+def _name(result: Result) -> str:
+    """The input as it is told: of images that are one input, the first and how many more."""
+    paths = result.plan.info.paths if result.plan is not None else result.report.get("input", {}).get("paths", ())
+    return f"{result.input} and {len(paths) - 1} more" if paths else str(result.input)
 
 
 def _summary(result: Result) -> str:
@@ -120,7 +131,7 @@ def _summary(result: Result) -> str:
         parts.append(f"{duration(total)} ({duration(report.get('seconds_per_frame') or 0.0)} a frame)")
     if psnr is not None:
         parts.append(f"recomposition {psnr:.1f} dB")
-    head = f"{printable(result.input)}: done{' in ' if total is not None else ' '}{', '.join(parts)}"
+    head = f"{printable(_name(result))}: done{' in ' if total is not None else ' '}{', '.join(parts)}"
     rows: list[tuple[object, object]] = [(name, layer.path) for name, layer in result.layers.items()]
     rows.append(("report", result.folder / "report.html"))
     return f"{head.rstrip()}\n{table(rows, indent='  ')}"

@@ -17,7 +17,7 @@ from ddvideo.media import open_source
 from ddvideo.store import ChunkWriter
 from ddvideo.tasks.task import Task
 from ddvideo.tasks.window import Footage, Window
-from ddvideo.types import ChunkJob, ChunkRecord, Progress, ProgressEvent
+from ddvideo.types import ChunkJob, ChunkRecord, Progress, ProgressEvent, first_path
 
 __all__ = ["REFINING", "fit_chunk"]
 
@@ -55,7 +55,7 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
         full = [frame.rgb for frame in clock.each("decode", source.frames(chunk.start, chunk.stop))]
     if len(full) != chunk.frames:
         raise InputError(
-            f"{job.source}: frames {chunk.start} to {chunk.stop - 1} could not all be read; was it changed?"
+            f"{first_path(job.source)}: frames {chunk.start} to {chunk.stop - 1} could not all be read; was it changed?"
         )
     rows = np.arange(chunk.start, chunk.stop) - job.shot.start
     footage = Footage(

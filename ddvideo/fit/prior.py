@@ -20,7 +20,7 @@ from ddvideo.motion.homography import CameraTracker
 from ddvideo.store import save_record
 from ddvideo.tasks.task import Task
 from ddvideo.tasks.window import Window
-from ddvideo.types import PriorJob, PriorRecord, Progress, ProgressEvent
+from ddvideo.types import PriorJob, PriorRecord, Progress, ProgressEvent, first_path
 
 __all__ = ["fit_prior"]
 
@@ -63,7 +63,9 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
         )
     path = tracker.path()
     if len(path) != shot.frames:
-        raise InputError(f"{job.source}: frames {shot.start} to {shot.stop - 1} could not all be read; was it changed?")
+        raise InputError(
+            f"{first_path(job.source)}: frames {shot.start} to {shot.stop - 1} could not all be read; was it changed?"
+        )
     window = Window(
         shot=shot,
         indices=keys,

@@ -1,4 +1,4 @@
-"""Reading stills and folders of numbered frames."""
+"""Reading stills, folders of numbered frames, and several images that are one input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ddvideo.errors import InputError
 from ddvideo.media.frame import Frame, frame_range
 from ddvideo.media.image_header import IMAGE_SUFFIXES, check_header
 from ddvideo.media.images import read_image
-from ddvideo.types import InputInfo, InputKind
+from ddvideo.types import InputInfo, InputKind, InputPath, first_path
 
 __all__ = ["FOLDER_FPS", "ImageSource", "list_frames"]
 
@@ -25,20 +25,21 @@ FOLDER_FPS = Fraction(25)
 
 
 class ImageSource:
-    """One still image, or a folder of numbered frames of one size."""
+    """One still image; or several of one size: a folder of numbered frames, or a tuple of files in their order."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: InputPath) -> None:
+        path, together = first_path(source), isinstance(source, tuple)
         folder = path.is_dir()
-        self._files = list_frames(path) if folder else [path]
+        self._files = list(source) if isinstance(source, tuple) else list_frames(path) if folder else [path]
         first = read_image(self._files[0])
         sizes = [check_header(file) for file in self._files]
         for file, size in zip(self._files, sizes, strict=True):
             if size != sizes[0]:
                 raise InputError(
                     f"{file}: {size[0]}x{size[1]} pixels, but {self._files[0].name} has {sizes[0][0]}x{sizes[0][1]}; "
-                    "all frames of a folder must have one size"
+                    f"all {'images taken together' if together else 'frames of a folder'} must have one size"
                 )
-        kind: InputKind = "frames" if folder else "image"
+        kind: InputKind = "frames" if folder or together else "image"
         suffix = self._files[0].suffix.lower().lstrip(".") or "image"
         self.info = InputInfo(
             path=path,
@@ -53,6 +54,7 @@ class ImageSource:
             bit_depth=8 * first.dtype.itemsize,
             colour_range="full",
             warnings=_number_gaps(self._files) if folder else (),
+            paths=tuple(self._files) if together else (),
         )
 
     @property

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ddvideo.errors import InputError
+from ddvideo.errors import InputError, UsageError
 from ddvideo.media.frame import Source
-from ddvideo.media.image_header import is_image
+from ddvideo.media.image_header import IMAGE_SUFFIXES, check_header, is_image
 from ddvideo.media.image_source import ImageSource
 from ddvideo.media.video_source import VideoSource
-from ddvideo.types import InputInfo
+from ddvideo.types import InputInfo, InputPath
 
 __all__ = ["open_source", "probe"]
 
@@ -18,27 +20,31 @@ _CHECK_PIXELS = 1_000_000_000
 """As many pixels are decoded to find damage before anything is begun: about three seconds' work."""
 
 
-def open_source(path: str | Path) -> Source:
-    """Open a video, a still or a folder of numbered frames; a context manager.
+def open_source(path: str | InputPath) -> Source:
+    """Open a video, a still, a folder of numbered frames, or a tuple of stills that are one input; a context manager.
 
     Raises:
-        InputError: it is missing, empty, unreadable, too large, without video, or no frame of it can be decoded.
+        InputError: it is missing, empty, unreadable, too large, without video, or no frame of it can be decoded; or
+            stills of a tuple differ in size.
+        UsageError: a tuple holds something else than stills, one of them twice, or less than two.
     """
+    if isinstance(path, tuple):
+        _check_together(path)
+        return ImageSource(path)
     path = Path(path)
     if path.is_dir():
         return ImageSource(path)
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: it is neither a file nor a folder")
+    _check_file(path)
     return ImageSource(path) if path.is_file() and is_image(path) else VideoSource(path)
 
 
-def probe(path: str | Path) -> InputInfo:
+def probe(path: str | InputPath) -> InputInfo:
     """What the reader sees in an input; the frame count is exact.
 
     Decodes a short video once to find damaged frames, of a long one only the end; ``warnings`` tells what was found.
 
     Raises:
-        InputError: as :func:`open_source`.
+        InputError, UsageError: as :func:`open_source`.
     """
     with open_source(path) as source:
         info = source.info
@@ -46,3 +52,29 @@ def probe(path: str | Path) -> InputInfo:
             whole = info.frames * info.width * info.height <= _CHECK_PIXELS
             source.check(0 if whole else info.frames - 1)
         return replace(info, warnings=source.warnings)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what would block or never end when it is opened."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: it is neither a file nor a folder")
+
+
+def _check_together(paths: Sequence[Path]) -> None:
+    """Refuse paths that do not stand for several different images."""
+    named: dict[str, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            raise UsageError(f"{path}: a folder cannot be one of several images; name the images themselves")
+        _check_file(path)
+        if not is_image(path):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                check_header(path)  # an image that is damaged is told as what it is
+            raise UsageError(f"{path}: it is no still image, and only images can be taken together")
+        real = os.path.realpath(path)
+        if real in named:
+            raise UsageError(f"{path}: the same image as {named[real]}; name every image once")
+        named[real] = path
+    if len(paths) < 2:
+        which = " ".join(map(str, paths)) or "no image"
+        raise UsageError(f"{which}: two images or more can be taken together; name more, or leave --together out")

@@ -12,7 +12,7 @@ from ddvideo.pipeline.one import decompose_one, plan_one
 from ddvideo.pipeline.plan import Plan
 from ddvideo.pipeline.request import Request
 from ddvideo.pipeline.result import Result
-from ddvideo.types import Progress, ProgressEvent
+from ddvideo.types import InputPath, Progress, ProgressEvent, first_path
 
 __all__ = ["decompose_chain", "name_stage", "plan_chain", "stage_request", "stage_root"]
 
@@ -37,7 +37,7 @@ def name_stage(error: DDVideoError, requests: Sequence[Request], number: int) ->
         error.args = (f"stage {number + 1}, {requests[number].task.name}: {error}",)
 
 
-def decompose_chain(path: Path, root: Path, requests: Sequence[Request], progress: Progress) -> Result:
+def decompose_chain(given: InputPath, root: Path, requests: Sequence[Request], progress: Progress) -> Result:
     """Carry out all stages on one input; a stage whose results are whole is not done again.
 
     See :func:`ddvideo.pipeline.one.decompose_one` for the errors.
@@ -45,7 +45,7 @@ def decompose_chain(path: Path, root: Path, requests: Sequence[Request], progres
     Returns:
         The last stage's result, with the input of the first.
     """
-    source = path
+    source = given
     for number, request in enumerate(requests):
         try:
             folder = stage_root(root, requests, number)
@@ -54,10 +54,10 @@ def decompose_chain(path: Path, root: Path, requests: Sequence[Request], progres
             name_stage(error, requests, number)
             raise
         source = result.layers[request.task.main].path
-    return Result(input=path, folder=result.folder, layers=result.layers, report=result.report)
+    return Result(input=first_path(given), folder=result.folder, layers=result.layers, report=result.report)
 
 
-def plan_chain(path: Path, requests: Sequence[Request], progress: Progress) -> Plan:
+def plan_chain(source: InputPath, requests: Sequence[Request], progress: Progress) -> Plan:
     """The plan of the first stage, with the time and disk of all of them; each is tried on the input itself.
 
     Raises:
@@ -65,7 +65,7 @@ def plan_chain(path: Path, requests: Sequence[Request], progress: Progress) -> P
     """
     # The input stands in for what the later stages will be given, so that all of them get the first one's frames.
     told = [replace(stage_request(requests, number), frames=requests[0].frames) for number in range(len(requests))]
-    plans = [estimate(path, plan_one(path, request, progress), request, _silent) for request in told]
+    plans = [estimate(source, plan_one(source, request, progress), request, _silent) for request in told]
     return replace(
         plans[0],
         estimated_seconds=round(sum(plan.estimated_seconds or 0.0 for plan in plans), 1),

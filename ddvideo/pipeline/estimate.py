@@ -13,7 +13,7 @@ from ddvideo.hardware import peak_rss_mib
 from ddvideo.pipeline.one import decompose_one
 from ddvideo.pipeline.plan import MIB, Plan
 from ddvideo.pipeline.request import Request
-from ddvideo.types import Progress
+from ddvideo.types import InputPath, Progress
 
 __all__ = ["estimate"]
 
@@ -22,7 +22,7 @@ WINDOW_BYTES_PER_PX, FULL_BYTES_PER_PX = 60, 5
 """What a fit holds of each frame at working size, and at full size: for the estimate only."""
 
 
-def estimate(path: Path, plan: Plan, request: Request, progress: Progress) -> Plan:
+def estimate(source: InputPath, plan: Plan, request: Request, progress: Progress) -> Plan:
     """The plan with its estimated seconds and memory.
 
     A dozen frames in the middle of the longest shot are decomposed for good, in a temporary folder.
@@ -32,7 +32,7 @@ def estimate(path: Path, plan: Plan, request: Request, progress: Progress) -> Pl
     start = longest.start + (longest.frames - count) // 2
     sample = replace(request, frames=(start, start + count), fresh=True, keep_work=False)
     with tempfile.TemporaryDirectory(prefix="ddvideo-") as folder:
-        report = decompose_one(path, Path(folder) / "sample", sample, progress).report
+        report = decompose_one(source, Path(folder) / "sample", sample, progress).report
     seconds = _seconds(plan, request.settings, report["timings_seconds"], count)
     return replace(
         plan,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+from ddvideo.config import Settings
 from ddvideo.errors import DecompositionError
 from ddvideo.merge import Recomposition, merge_chunks
 from ddvideo.pipeline.outputs import file_name, write_outputs
@@ -28,7 +29,17 @@ from ddvideo.report import write_report_html, write_report_json
 from ddvideo.runners import Outcome, is_final, jobs_failed
 from ddvideo.shots import detect_shots
 from ddvideo.store import RunFolder, RunState, input_sha256, run_identity, write_bytes
-from ddvideo.types import ChunkRecord, InputInfo, Job, PriorRecord, Progress, ProgressEvent, Shot
+from ddvideo.types import (
+    ChunkRecord,
+    InputInfo,
+    InputPath,
+    Job,
+    PriorRecord,
+    Progress,
+    ProgressEvent,
+    Shot,
+    first_path,
+)
 
 __all__ = ["InputRun", "find_shots", "look"]
 
@@ -40,15 +51,16 @@ class InputRun:
     ``is_ready``, ``finish`` merges and writes.
 
     Args:
-        path: the input.
+        source: the input.
         root: the folder of its results.
         request: what is asked for.
         name: put before the ids of its jobs, where several inputs' jobs are carried out together; such runs share the
             request's runner, however short they are.
     """
 
-    def __init__(self, path: Path, root: Path, request: Request, *, name: str = "") -> None:
-        self.path, self.root, self.request, self.name = path, root, request, name
+    def __init__(self, source: InputPath, root: Path, request: Request, *, name: str = "") -> None:
+        self.source, self.root, self.request, self.name = source, root, request, name
+        self.path = first_path(source)
         self.runner = request.runner
         self.folder = RunFolder(root)
         self.clock = _Clock()
@@ -66,9 +78,9 @@ class InputRun:
             InputError, UsageError: the input cannot be read, or holds none of the frames asked for.
             LockedError, OutputError: another run works in the folder, or it cannot be written.
         """
-        info, span = look(self.path, self.request, progress)
+        info, span = look(self.source, self.request, progress)
         settings = fit_settings(self.request.settings, info)
-        self.sha256 = input_sha256(self.path)
+        self.sha256 = input_sha256(self.source)
         self.clock.lap("probe")
         self.identity = run_identity(
             sha256=self.sha256,
@@ -87,7 +99,7 @@ class InputRun:
             self._earlier = earlier
             return []
         if self.state.shots is None:
-            self.state = replace(self.state, shots=tuple(find_shots(info, span, progress)))
+            self.state = replace(self.state, shots=tuple(find_shots(info, span, settings, progress)))
             self.folder.save_state(self.state)
         self.clock.lap("shots")
         self.plan = make_plan(info, span, self.state.shots or (), settings, self.request.task, self.request.format)
@@ -179,7 +191,7 @@ class InputRun:
             )
         recomposition = Recomposition()
         warnings: list[str] = []
-        with open_source(plan.info.path) as source:
+        with open_source(plan.info.source) as source:
             merged = merge_chunks(
                 source.frames(plan.start, plan.stop),
                 list(chunks.values()),
@@ -242,7 +254,7 @@ class _Clock:
         self._last = now
 
 
-def look(path: Path, request: Request, progress: Progress) -> tuple[InputInfo, tuple[int, int]]:
+def look(source: InputPath, request: Request, progress: Progress) -> tuple[InputInfo, tuple[int, int]]:
     """What an input is, and which of its frames are asked for.
 
     Raises:
@@ -250,14 +262,14 @@ def look(path: Path, request: Request, progress: Progress) -> tuple[InputInfo, t
     """
     from ddvideo.media import probe
 
-    progress(ProgressEvent(stage="probe", message=path.name))
-    info = probe(path)
+    progress(ProgressEvent(stage="probe", message=first_path(source).name))
+    info = probe(source)
     resolve_format(request.format, info)
     return info, frame_span(info, request.frames)
 
 
-def find_shots(info: InputInfo, span: tuple[int, int], progress: Progress) -> list[Shot]:
-    """The shots of a part of an input.
+def find_shots(info: InputInfo, span: tuple[int, int], settings: Settings, progress: Progress) -> list[Shot]:
+    """The shots of a part of an input; images that are taken together are one, however different they look.
 
     Raises:
         InputError: it cannot be read.
@@ -265,7 +277,9 @@ def find_shots(info: InputInfo, span: tuple[int, int], progress: Progress) -> li
     from ddvideo.media import open_source
 
     progress(ProgressEvent(stage="plan", total=span[1] - span[0]))
-    with open_source(info.path) as source:
+    if settings.together:
+        return [Shot(*span)]
+    with open_source(info.source) as source:
         return detect_shots(source, *span, progress)
 
 

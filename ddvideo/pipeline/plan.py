@@ -167,7 +167,8 @@ def make_jobs(
         chunks: chunks that are done. A shot whose chunks are all done needs no prior.
         name: put before the ids.
     """
-    source, folder = plan.info.path.absolute(), folder.absolute()
+    info, folder = plan.info, folder.absolute()
+    source = tuple(path.absolute() for path in info.paths) or info.path.absolute()
     jobs: list[Job] = []
     for number, shot in enumerate(plan.shots):
         missing = [chunk for chunk in plan.chunks if chunk.shot == number and chunk.index not in chunks]

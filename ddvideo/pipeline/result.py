@@ -43,7 +43,7 @@ class Result:
     """One input's outcome.
 
     ``layers`` and ``report`` are empty after a dry run, which has a ``plan``, and after a failure among several inputs,
-    which has an ``error``.
+    which has an ``error``. ``input`` is the first one of images that were taken together; the report has all.
     """
 
     input: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -13,7 +14,7 @@ from ddvideo.pipeline.chain import decompose_chain, plan_chain
 from ddvideo.pipeline.request import Request
 from ddvideo.pipeline.result import Result
 from ddvideo.store import result_names
-from ddvideo.types import Progress, ProgressEvent
+from ddvideo.types import InputPath, Progress, ProgressEvent, first_path
 
 __all__ = ["decompose"]
 
@@ -21,6 +22,7 @@ __all__ = ["decompose"]
 def decompose(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
+    together: bool = False,
     out: str | os.PathLike[str] = "ddvideo-out",
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -31,6 +33,8 @@ def decompose(
     Args:
         inputs: video files, image files or folders of numbered frames. One that is named twice is done once; equal
             stems get ``-2``, ``-3``, ...
+        together: the inputs are images of one scene or with one mark, and one input of one shot: as a folder of frames
+            gives it, in their order, called by the first. Tasks see it as ``Settings.together``.
         out: folder of the result folders; made where needed.
         dry_run: only plan; every result has a ``plan`` and nothing is written to ``out``.
         progress: called with every step forward.
@@ -43,32 +47,40 @@ def decompose(
         DDVideoError: the only input failed, or nothing could be begun.
     """
     paths = [Path(inputs)] if isinstance(inputs, str | os.PathLike) else [Path(path) for path in inputs]
-    first_named: dict[str, Path] = {}
-    for path in paths:
-        first_named.setdefault(os.path.realpath(path), path)
-    paths = list(first_named.values())
     if not paths:
         raise UsageError("no input was given")
     requests = make_requests(**asked)
+    sources: Sequence[InputPath] = [tuple(paths)] if together else _once(paths)
+    if together:
+        requests = [replace(request, settings=replace(request.settings, together=True)) for request in requests]
     try:
-        return _each(paths, Path(out), requests, progress or _silent, dry_run=dry_run)
+        return _each(sources, Path(out), requests, progress or _silent, dry_run=dry_run)
     finally:
         requests[0].runner.close()
 
 
+def _once(paths: Sequence[Path]) -> list[Path]:
+    """Every input once, by the name that it was given first."""
+    first_named: dict[str, Path] = {}
+    for path in paths:
+        first_named.setdefault(os.path.realpath(path), path)
+    return list(first_named.values())
+
+
 def _each(
-    paths: Sequence[Path], out: Path, requests: Sequence[Request], progress: Progress, *, dry_run: bool
+    sources: Sequence[InputPath], out: Path, requests: Sequence[Request], progress: Progress, *, dry_run: bool
 ) -> list[Result]:
     results = []
-    for path, name in zip(paths, result_names(paths), strict=True):
+    paths = [first_path(source) for source in sources]
+    for source, path, name in zip(sources, paths, result_names(paths), strict=True):
         root = out / name
         try:
             if dry_run:
-                results.append(Result(input=path, folder=root, plan=plan_chain(path, requests, progress)))
+                results.append(Result(input=path, folder=root, plan=plan_chain(source, requests, progress)))
             else:
-                results.append(decompose_chain(path, root, requests, progress))
+                results.append(decompose_chain(source, root, requests, progress))
         except DDVideoError as error:
-            if len(paths) == 1:
+            if len(sources) == 1:
                 raise
             results.append(Result(input=path, folder=root, error=error))
     return results

@@ -17,9 +17,10 @@ __all__ = ["describe_input", "report_text", "write_report_json"]
 def describe_input(info: InputInfo) -> dict[str, Any]:
     """The facts of an input as plain data: the keys of ``input`` in ``report.json`` (without ``sha256``) and some more.
 
-    ``fps`` is a number, ``fps_exact`` the fraction as text; ``audio`` lists the codecs of the audio streams.
+    ``fps`` is a number, ``fps_exact`` the fraction as text; ``audio`` lists the codecs of the audio streams. ``paths``
+    is there where several images are one input: all of them, ``path`` being the first.
     """
-    return {
+    facts = {
         "path": str(info.path),
         "kind": info.kind,
         "width": info.width,
@@ -39,6 +40,7 @@ def describe_input(info: InputInfo) -> dict[str, Any]:
         "audio": list(info.audio),
         "warnings": list(info.warnings),
     }
+    return facts | {"paths": [str(path) for path in info.paths]} if info.paths else facts
 
 
 def report_text(report: Any) -> str:

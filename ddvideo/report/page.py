@@ -78,8 +78,9 @@ def _pictures(thumbnails: Thumbs) -> list[dict[str, Any]]:
 
 def _view(report: Mapping[str, Any]) -> dict[str, Any]:
     source: Mapping[str, Any] = report.get("input", {})
+    more = f" and {len(source['paths']) - 1} more" if source.get("paths") else ""
     return {
-        "name": Path(str(source.get("path", "?"))).name,
+        "name": Path(str(source.get("path", "?"))).name + more,
         "task": report.get("task", "?"),
         "version": report.get("ddvideo", "?"),
         "tiles": _tiles(report, source),
@@ -117,7 +118,7 @@ def _tiles(report: Mapping[str, Any], source: Mapping[str, Any]) -> list[tuple[s
 
 
 def _facts(source: Mapping[str, Any]) -> list[tuple[str, object]]:
-    keys = ("path", "sha256", "kind", "codec", "pix_fmt", "fps", "duration_seconds", "audio", "colour_space")
+    keys = ("path", "paths", "sha256", "kind", "codec", "pix_fmt", "fps", "duration_seconds", "audio", "colour_space")
     found = {key: source[key] for key in keys if source.get(key) not in (None, "", [], ())}
     return [_labelled(key, value) for key, value in found.items()]
 

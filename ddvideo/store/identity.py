@@ -13,6 +13,7 @@ from ddvideo import __version__
 from ddvideo.config import Settings
 from ddvideo.errors import InputError
 from ddvideo.store.records import file_sha256
+from ddvideo.types import InputPath
 
 __all__ = ["STORE_VERSION", "code_sha256", "input_sha256", "run_identity"]
 
@@ -36,22 +37,24 @@ _FITTING = (
 """The parts of the package that decide what a chunk holds."""
 
 
-def input_sha256(path: Path) -> str:
-    """Content hash of a file, or of the names and contents of all files of a folder of frames.
+def input_sha256(source: InputPath) -> str:
+    """Content hash of a file, of the names and contents of a folder's files, or of the contents of several in order.
 
     Raises:
         InputError: a file cannot be read.
     """
     try:
-        if not path.is_dir():
-            return file_sha256(path)
+        if isinstance(source, tuple):
+            return hashlib.sha256("".join(f"{file_sha256(file)}\n" for file in source).encode()).hexdigest()
+        if not source.is_dir():
+            return file_sha256(source)
         total = hashlib.sha256()
-        for file in sorted(path.iterdir()):
+        for file in sorted(source.iterdir()):
             if file.is_file() and not file.name.startswith("."):
                 total.update(f"{file_sha256(file)}  ".encode() + file.name.encode(errors="surrogateescape") + b"\n")
         return total.hexdigest()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {error.filename or source}: {error.strerror or error}") from error
 
 
 @cache

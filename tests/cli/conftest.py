@@ -101,7 +101,7 @@ class FakePipeline:
         for event in self.events:
             options["progress"](event)
         results = []
-        for path in inputs:
+        for path in inputs[:1] if options.get("together") else inputs:
             error = self.errors.get(path.name)
             if error is not None and len(inputs) == 1:
                 raise error

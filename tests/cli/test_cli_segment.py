@@ -19,6 +19,7 @@ def test_defaults_are_those_of_the_contract(pipeline):
     assert pipeline.called == {
         "inputs": [Path("clip.mp4")],
         "task": "segment",
+        "together": False,
         "out": Path("ddvideo-out"),
         "preset": "balanced",
         "device": "auto",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -119,6 +120,56 @@ def test_a_folder_tells_gaps_and_refuses_mixed_sizes(tmp_path):
     save(tmp_path / "shots" / "012.png", natural(1, 50, 32)[0])
     with pytest.raises(InputError, match=r"012\.png: 50x32"):
         probe(tmp_path / "shots")
+
+
+def test_stills_together_are_frames_in_the_order_given(tmp_path):
+    frames = natural(6, 48, 32)
+    names = ("9.png", "5.tiff", "4.bmp", "3.png", "2.png", "1.png")
+    paths = tuple(save(tmp_path / name, frame) for name, frame in zip(names, frames, strict=True))
+    info = probe(paths)
+    assert (info.kind, info.frames, info.width, info.height) == ("frames", 6, 48, 32)
+    assert info.warnings == (), "their names are no numbers of frames"
+    assert (info.path, info.paths, info.source) == (paths[0], paths, paths)
+    assert probe(paths[0]).source == paths[0]
+    with open_source(paths) as source:
+        read = list(source.frames(1, 4))
+    assert [frame.index for frame in read] == [1, 2, 3]
+    assert all(np.array_equal(frame.rgb, frames[frame.index]) for frame in read)
+
+
+def test_stills_together_have_the_depth_and_turn_of_the_first(photo, tmp_path):
+    deep, flat = save(tmp_path / "deep.png", photo.astype(np.uint16) * 257), save(tmp_path / "flat.png", photo)
+    with open_source((deep, flat)) as source:
+        assert source.info.bit_depth == 16
+        one, other = (frame.rgb for frame in source.frames())
+    assert np.array_equal(one, other)
+    turned = save(tmp_path / "turned.jpg", photo)
+    turned.write_bytes(with_orientation(turned.read_bytes(), 6))
+    with open_source((flat, turned)) as source, pytest.raises(InputError, match=r"turned\.jpg: it is turned"):
+        list(source.frames())
+
+
+def test_stills_together_are_stills_each_once_and_of_one_size(photo, make, tmp_path):
+    path = save(tmp_path / "a.png", photo)
+    other = save(tmp_path / "b.png", photo[:, :-1])
+    (tmp_path / "hole").mkdir()
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    moving = save(tmp_path / "moving.webp", photo)
+    moving.write_bytes(b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\x5f\0\0\x3f\0\0")
+    for paths, error, said in (
+        ((path, other), InputError, r"b\.png: 95x64 pixels, but a\.png has 96x64; all images taken together"),
+        ((path, path), UsageError, r"a\.png: the same image"),
+        ((path,), UsageError, r"a\.png: two images or more"),
+        ((), UsageError, "no image: two images or more"),
+        ((path, tmp_path / "hole"), UsageError, "hole: a folder"),
+        ((path, make("c.mp4", [photo])), UsageError, r"c\.mp4: it is no still image"),
+        ((path, moving), UsageError, r"moving\.webp: it is no still image"),
+        ((path, tmp_path / "broken.png"), InputError, r"broken\.png: the image's header is damaged"),
+        ((path, tmp_path / "gone.png"), InputError, r"gone\.png: cannot be read"),
+        ((path, Path("/dev/null")), InputError, "/dev/null: it is neither"),
+    ):
+        with pytest.raises(error, match=said):
+            probe(paths)
 
 
 def test_png_folders_are_written_whole_and_replace_older_ones(make, clip, tmp_path):
