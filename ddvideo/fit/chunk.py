@@ -64,6 +64,7 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
         camera=camera_motion(shared.camera, rows).matrices,
         maps=solved.conclusion.maps,
         drawn=solved.drawn,
+        memory=shared.memory,
     )
     dtype: Any = full[0].dtype.name
     with ChunkWriter(job.folder, chunk, dtype=dtype) as writer:
@@ -86,6 +87,7 @@ def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Share
     reach = max((abs(offset) for offset in task.offsets), default=0)
     begin, end = max(chunk.start - reach, shot.start), min(chunk.stop + reach, shot.stop)
     with open_source(job.source) as source:
+        full_size = source.info.height, source.info.width
         gathered = gather(
             source,
             (begin, end),
@@ -103,6 +105,7 @@ def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Share
         frames=[gathered.frames[index] for index in frames],
         observations=[gathered.observations[index] for index in frames],
         camera=camera_motion(shared.camera, np.array(frames) - shot.start),
+        full_size=full_size,
     )
     return solve(
         task,

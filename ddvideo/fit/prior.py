@@ -37,7 +37,7 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
     """
     clock = Clock()
     shot, settings = job.shot, job.settings
-    keys = key_frames(shot, settings.key_frames)
+    keys = key_frames(shot, settings.key_frames, task.key_run)
     tracker = CameraTracker()
 
     def tell(done: int, total: int, message: str, loss: float | None = None) -> None:
@@ -50,6 +50,7 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
             tell(done, shot.frames, "reading")
 
     with open_source(job.source) as source:
+        full_size = source.info.height, source.info.width
         gathered = gather(
             source,
             (shot.start, shot.stop),
@@ -72,12 +73,13 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
         frames=[gathered.frames[index] for index in keys],
         observations=[gathered.observations[index] for index in keys],
         camera=camera_motion(path, np.array(keys) - shot.start),
+        full_size=full_size,
     )
     solved = solve(task, window, settings, options, seed=settings.seed, clock=clock, tell=tell)
     is_whole = len(keys) == shot.frames
     shared = Shared(
         camera=path,
-        memory={} if is_whole else solved.conclusion.memory,
+        memory=solved.conclusion.memory,
         weights={} if is_whole else solved.weights,
         maps=solved.conclusion.maps if is_whole else {},
         drawn=solved.drawn if is_whole else {},

@@ -66,7 +66,7 @@ def solve(
     """
     with clock.count("seeds"):
         seeds = task.seed(window, memory, settings)
-    if not options["coupled"]:
+    if seeds.is_enough or not options["coupled"]:
         conclusion = task.conclude(window, seeds, None, memory)
         return Solved(conclusion=conclusion, drawn={}, weights={}, steps=0, loss=0.0, warnings=conclusion.warnings)
 

@@ -98,6 +98,8 @@ class Task:
     """Fitted layers that ``finish`` wants at working size."""
     offsets: tuple[int, ...] = (-4, -2, -1, 1, 2, 4)
     """Frames around one that ``observe`` is shown."""
+    key_run: int = 2
+    """Neighbours in a row among the frames that a long shot's prior sees."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options that a recipe may set, with their defaults. ``coupled`` false leaves the seeds as they are; ``effort``
     multiplies the steps of every phase."""

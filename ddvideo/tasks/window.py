@@ -63,6 +63,8 @@ class Window:
     observations: Sequence[Observation]
     camera: Motion
     """The way of the camera: frames to one plane of the scene."""
+    full_size: tuple[int, int]
+    """Height and width of the input."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -92,6 +94,8 @@ class Seeds:
     codes: Codes | None = None
     state: Any = None
     """The task's own, from ``seed`` through ``reseed`` to ``conclude``."""
+    is_enough: bool = False
+    """Whether there is nothing for the generators to add: they are not fitted then."""
     warnings: tuple[str, ...] = ()
 
 
@@ -119,3 +123,5 @@ class Footage:
     """What the window's conclusion has to say of these frames."""
     drawn: Mapping[str, AnyArray]
     """Fitted layers at working size, ``(T, h, w, C)`` uint8; empty without a fit."""
+    memory: Memory = field(default_factory=dict)
+    """What was decided for the whole shot."""
