@@ -55,19 +55,19 @@ def dense_flow(grey_from: ByteArray, grey_to: ByteArray, *, quality: FlowQuality
     return np.asarray(flow[:height, :width], np.float32)
 
 
-def backward_warp(image: FloatArray, flow: FloatArray) -> FloatArray:
+def backward_warp(image: FloatArray, flow: FloatArray, *, cubic: bool = False) -> FloatArray:
     """Fetch ``image`` at where ``flow`` points: ``out[y, x] = image[y + v, x + u]``, edges repeated.
 
     Args:
         image: ``(H, W)`` or ``(H, W, C)`` float32.
         flow: ``(H, W, 2)`` pixels.
+        cubic: interpolate with cubics, which blur less and overshoot a little, instead of bilinearly.
     """
     height, width = flow.shape[:2]
+    kind = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
     grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.asarray(
-        cv2.remap(
-            image, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        ),
+        cv2.remap(image, grid_x + flow[..., 0], grid_y + flow[..., 1], kind, borderMode=cv2.BORDER_REPLICATE),
         np.float32,
     )
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from ddvideo.arrays import ByteArray, FloatArray
+from ddvideo.arrays import AnyArray, ByteArray, FloatArray
 
-__all__ = ["CameraTracker", "canvas_bounds", "pair_homography", "rebased", "warp_points"]
+__all__ = [
+    "CameraTracker",
+    "canvas_bounds",
+    "homography_flow",
+    "pair_homography",
+    "pixel_steps",
+    "rebased",
+    "warp_points",
+]
 
 _LEAST_TRACKS = 12
 _INLIER_PX = 0.3
@@ -103,11 +113,8 @@ class CameraTracker:
         """
         if self._previous is None:
             return np.empty((0, 3, 3), np.float32)
-        height, width = self._previous.shape
-        to_pixels = np.array(
-            [[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2], [0, 0, 1]], np.float64
-        )
-        from_pixels = np.linalg.inv(to_pixels)
+        from_pixels = _to_unit(*self._previous.shape)
+        to_pixels = np.linalg.inv(from_pixels)
         from_first = [np.eye(3)]
         for step in self._steps:  # maps the first frame to frame t
             chained = from_pixels @ step.astype(np.float64) @ to_pixels @ from_first[-1]
@@ -135,6 +142,42 @@ def warp_points(matrices: FloatArray, xy: FloatArray) -> FloatArray:
     points = np.broadcast_to(xy, (len(matrices), *xy.shape[-2:]))
     homogeneous = np.concatenate([points, np.ones_like(points[..., :1])], -1) @ matrices.transpose(0, 2, 1)
     return np.asarray(homogeneous[..., :2] / homogeneous[..., 2:], np.float32)
+
+
+def homography_flow(matrix: AnyArray, shape: tuple[int, int]) -> FloatArray:
+    """Where a homography in pixels moves each pixel of an image of this height and width: ``(H, W, 2)`` float32."""
+    x, y = np.meshgrid(np.arange(shape[1], dtype=np.float64), np.arange(shape[0], dtype=np.float64))
+    grid = np.stack([x, y], -1)
+    moved = np.stack([grid[..., 0], grid[..., 1], np.ones_like(x)], -1) @ np.asarray(matrix, np.float64).T
+    return np.asarray(moved[..., :2] / moved[..., 2:] - grid, np.float32)
+
+
+def pixel_steps(
+    matrices: FloatArray, indices: Sequence[int], size: tuple[int, int], corner: tuple[int, int] = (0, 0)
+) -> list[FloatArray | None]:
+    """The camera's step from each frame to the next, in pixels of a part of the picture.
+
+    Args:
+        matrices: ``(T, 3, 3)`` frames to one plane, in [-1, 1] over the frame.
+        indices: of the frames.
+        size: height and width of a frame.
+        corner: top and left of the part.
+
+    Returns:
+        per frame ``(3, 3)`` from the frame before; None where the frame before is not its neighbour in time.
+    """
+    to_unit = _to_unit(*size) @ np.array([[1, 0, corner[1]], [0, 1, corner[0]], [0, 0, 1]], np.float64)
+    steps: list[FloatArray | None] = [None]
+    for t in range(1, len(indices)):
+        step = np.linalg.inv(matrices[t].astype(np.float64)) @ matrices[t - 1]
+        follows = indices[t] == indices[t - 1] + 1
+        steps.append(np.asarray(np.linalg.inv(to_unit) @ step @ to_unit, np.float32) if follows else None)
+    return steps
+
+
+def _to_unit(height: int, width: int) -> FloatArray:
+    """Pixels to [-1, 1] over the frame: ``(3, 3)`` float64."""
+    return np.array([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]], np.float64)
 
 
 def canvas_bounds(path: FloatArray) -> FloatArray:
