@@ -14,6 +14,7 @@ from ddvideo.types import Common
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from ddvideo.pipeline import Result
     from ddvideo.types import Progress
@@ -27,6 +28,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "dehaze",
+    "dewatermark",
     "segment",
 ]
 
@@ -85,9 +87,38 @@ def dehaze(
     return _decompose("dehaze", path, {"airlight": list(airlight)} if airlight else {}, options)
 
 
-def _decompose(task: str, path: str | os.PathLike[str], task_options: dict[str, Any], options: Options) -> Result:
+def dewatermark(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    box: tuple[int, int, int, int] | None = None,
+    **options: Unpack[Options],
+) -> Result:
+    """Take a watermark off a video, an image, or several images that share it: clean picture, mark and alpha.
+
+    Does the same work and writes the same files as ``ddvideo dewatermark``.
+
+    Args:
+        path: the input; several paths are images that share a mark (``--together``).
+        box: left, top, width and height in pixels around the mark; a single image, or a scene that stands still,
+            needs it.
+        options: see :class:`Options`.
+
+    Returns, Raises: as :func:`segment`.
+    """
+    return _decompose("dewatermark", path, {"box": list(box)} if box else {}, options)
+
+
+def _decompose(
+    task: str,
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    task_options: dict[str, Any],
+    options: Options,
+) -> Result:
+    import os
     from pathlib import Path
 
     from ddvideo.pipeline import decompose
 
-    return decompose([Path(path)], task=task, options=task_options, **options)[0]
+    single = [path] if isinstance(path, str | os.PathLike) else []
+    paths = [Path(one) for one in single or path]  # type: ignore[union-attr]
+    return decompose(paths, task=task, together=not single, options=task_options, **options)[0]

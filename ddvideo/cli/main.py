@@ -17,6 +17,7 @@ from ddvideo import __version__
 from ddvideo.cli.batch import batch
 from ddvideo.cli.console import abandon, make_streams_safe, say, say_error
 from ddvideo.cli.dehaze import dehaze
+from ddvideo.cli.dewatermark import dewatermark
 from ddvideo.cli.doctor import doctor
 from ddvideo.cli.probe import probe
 from ddvideo.cli.recipes import recipes
@@ -40,6 +41,7 @@ Examples:
   ddvideo batch archive/ --task dehaze        every video and image in there, and again tomorrow
   ddvideo segment clip.mp4 --dry-run          what would be done, how long, how large
   ddvideo dehaze road.mp4                     the same for haze: radiance, transmission map
+  ddvideo dewatermark proof.mp4               the picture without its mark
   ddvideo probe clip.mp4                      what the reader sees
 
 \b
@@ -106,7 +108,7 @@ def cli(ctx: click.Context) -> None:
         ctx.exit(2)
 
 
-for _command in (segment, dehaze, run_recipe, batch, probe, recipes, doctor):
+for _command in (segment, dehaze, dewatermark, run_recipe, batch, probe, recipes, doctor):
     cli.add_command(_command)
 
 

@@ -13,10 +13,11 @@ import click
 from ddvideo.config import FORMATS, PRESETS, OutputFormat, Preset
 from ddvideo.errors import UsageError
 
-__all__ = ["FrameRange", "RunOptions", "decomposing", "running", "together"]
+__all__ = ["FrameRange", "RunOptions", "box", "decomposing", "running", "together"]
 
 RUNNERS = ("auto", "inprocess", "ray")
 _FRAMES = re.compile(r"(\d{0,12}):(\d{0,12})", re.ASCII)
+_BOX = re.compile(r"(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6})", re.ASCII)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FrameRange = tuple[int, int | None]
@@ -161,6 +162,23 @@ def running(command: _Command) -> _Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def _box(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    """``X,Y,W,H`` in pixels of the input."""
+    if value is None:
+        return None
+    found = _BOX.fullmatch(value.replace(" ", ""))
+    numbers = [int(part) for part in found.groups()] if found else []
+    if not numbers or min(numbers[2:]) == 0:
+        raise click.BadParameter(f"{value!r} is not a box; write X,Y,W,H: left, top, width and height in pixels")
+    return numbers
+
+
+def box(command: _Command) -> _Command:
+    """Give a command the option ``--box``; it is called with ``[x, y, width, height]`` or None."""
+    help = "A box around it, in pixels of the input: left, top, width, height."
+    return click.option("--box", metavar="X,Y,W,H", callback=_box, help=help)(command)
 
 
 def together(command: _Command) -> _Command:

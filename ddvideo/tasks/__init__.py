@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ddvideo.tasks.dehaze import DEHAZE
+from ddvideo.tasks.dewatermark import DEWATERMARK
 from ddvideo.tasks.segment import SEGMENT
 from ddvideo.tasks.task import Task
 
 __all__ = ["TASKS"]
 
-TASKS: Mapping[str, Task] = {task.name: task for task in (SEGMENT, DEHAZE)}
+TASKS: Mapping[str, Task] = {task.name: task for task in (SEGMENT, DEHAZE, DEWATERMARK)}
