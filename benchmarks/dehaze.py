@@ -18,16 +18,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
+from benchmarks.asking import add_run_options, names, some_of
 from benchmarks.davis import DataError
 from benchmarks.haze_bench import OURS, Bench
 from benchmarks.haze_sections import SECTIONS, Ask
 from benchmarks.haze_table import render_losses, render_section
-from benchmarks.once import ROOT, RunAll, RunOptions, all_in_own_process, parse_override
+from benchmarks.once import ROOT, RunAll, RunOptions, all_in_own_process
 from benchmarks.provenance import provenance
-from ddvideo.config import PRESETS
 from ddvideo.store import write_json
 
 __all__ = ["main"]
@@ -72,48 +71,15 @@ def main(argv: Sequence[str] | None = None, run: RunAll = all_in_own_process) ->
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dehaze", description="Dehazing of stills and clips.")
-    data = ROOT.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=data, help="root of the evaluation data (%(default)s)")
-    parser.add_argument("--sections", type=_some_of(SECTIONS), default=list(SECTIONS), metavar="A,B", help="(all)")
-    parser.add_argument("--clips", type=lambda text: text.split(","), metavar="A,B", help="only these sequences (all)")
+    parser.add_argument("--sections", type=some_of(SECTIONS), default=list(SECTIONS), metavar="A,B", help="(all)")
+    parser.add_argument("--clips", type=names, metavar="A,B", help="only these sequences (all)")
     parser.add_argument("--frames", type=int, default=FRAMES, metavar="N", help="of each hazed sequence (%(default)s)")
-    parser.add_argument("--variants", type=_some_of(OURS), default=list(OURS), metavar="A,B", help="of ours (all)")
-    parser.add_argument("--preset", choices=PRESETS, default="balanced", help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
-    parser.add_argument("--device", default="auto", help="(%(default)s)")
-    parser.add_argument(
-        "--set",
-        type=parse_override,
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="NAME=JSON",
-        help="an option of the task, in place of its recipe's; may be repeated",
-    )
-    parser.add_argument("--out", type=Path, default=ROOT / "bench-out" / "dehaze", help="inputs, layers, sheets")
-    parser.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="numbers (benchmarks/results/dehaze-PRESET.json; for a part, in --out)",
-    )
-    parser.add_argument("--sheets", action=argparse.BooleanOptionalAction, default=True, help="contact sheets")
+    parser.add_argument("--variants", type=some_of(OURS), default=list(OURS), metavar="A,B", help="of ours (all)")
+    add_run_options(parser, "dehaze", folder=ROOT / "bench-out" / "dehaze")
     given = parser.parse_args(argv)
     if given.frames < 3:
         parser.error("--frames: at least 3")
     return given
-
-
-def _some_of(known: Collection[str]) -> Callable[[str], list[str]]:
-    """Reads ``A,B``, in the order of the known ones; ``none`` is nothing."""
-
-    def read(text: str) -> list[str]:
-        names = [] if text == "none" else text.split(",")
-        if unknown := sorted(set(names) - set(known)):
-            raise argparse.ArgumentTypeError(f"there is no {', '.join(unknown)}; known: {', '.join(known)}")
-        return [name for name in known if name in names]
-
-    return read
 
 
 if __name__ == "__main__":

@@ -9,18 +9,17 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-import cv2
 import numpy as np
 
 from benchmarks.dark_channel import dark_channel_prior
 from benchmarks.haze_bench import DARK_CHANNEL, IDEAL, PER_FRAME, Bench, Ours, Outcome
 from benchmarks.haze_score import INPUT, SAMPLED, START, UNKNOWN, ClipScore, Estimate, Truth, score_clip, summary
+from benchmarks.material import pictures_of, unit, write_png
 from benchmarks.sheets import chosen_frames, small_picture, stack_sheet, write_sheet
 from ddvideo.arrays import ByteArray, FloatArray
 from ddvideo.compositing import settle_haze
-from ddvideo.media import open_source
 
-__all__ = ["Clip", "measure_clip", "pictures_of"]
+__all__ = ["Clip", "measure_clip"]
 
 Streams = dict[str, Iterator[Estimate | None]]
 
@@ -76,13 +75,6 @@ def measure_clip(bench: Bench, section: str, clip: Clip, *, variants: Sequence[O
         panels.write(bench.out / "sheets" / f"{section}-{clip.name}.png", clip.name)
 
 
-def pictures_of(path: Path) -> Iterator[ByteArray]:
-    """The frames of a video or a folder, ``(H, W, 3)`` uint8 RGB, as every method gets them."""
-    with open_source(path) as source:
-        for frame in source.frames():
-            yield frame.rgb
-
-
 def _numbers(name: str, scores: dict[str, ClipScore]) -> dict[str, Any]:
     """All frames; and, to stand beside ``per-frame``, those that it has."""
     shared = summary(scores[name], scores[INPUT], every=SAMPLED, start=START)
@@ -100,19 +92,17 @@ def _told(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def _write_frames(clip: Clip, folder: Path) -> dict[int, Path]:
     """Every 8th frame and the first six as PNG, by their number."""
-    folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for index, picture in enumerate(pictures_of(clip.path)):
         if index % SAMPLED == 0 or index < START:
-            files[index] = folder / f"{index:05d}.png"
-            cv2.imwrite(str(files[index]), picture[..., ::-1])
+            files[index] = write_png(folder / f"{index:05d}.png", picture)
     return files
 
 
 def _by_dark_channel(clip: Clip, seconds: list[float]) -> Iterator[Estimate]:
     for picture in pictures_of(clip.path):
         begun = time.perf_counter()
-        found = dark_channel_prior(picture.astype(np.float32) / np.float32(255))
+        found = dark_channel_prior(unit(picture))
         seconds.append(time.perf_counter() - begun)
         yield found
 
@@ -120,8 +110,8 @@ def _by_dark_channel(clip: Clip, seconds: list[float]) -> Iterator[Estimate]:
 def _by_truth(clip: Clip, through: FloatArray, airlight: Sequence[float]) -> Iterator[Estimate]:
     haze = {"transmission_map": through[..., None], "airlight": np.asarray(airlight, np.float32)[None, None]}
     for picture in pictures_of(clip.path):
-        unit = picture.astype(np.float32) / np.float32(255)
-        yield Estimate(settle_haze(unit, haze | {"radiance": unit})["radiance"])
+        hazy = unit(picture)
+        yield Estimate(settle_haze(hazy, haze | {"radiance": hazy})["radiance"])
 
 
 def _by_frame(outcomes: dict[int, Outcome], frames: int) -> Iterator[Estimate | None]:
@@ -149,7 +139,7 @@ class _Panels:
         """Hand pictures on and keep the chosen ones."""
         for index, picture in enumerate(pictures):
             if index in self.indices:
-                self._keep(name, picture.astype(np.float32) / np.float32(255))
+                self._keep(name, unit(picture))
             yield picture
 
     def write(self, path: Path, title: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.material import unit
 from benchmarks.score import ScoreError
 from ddvideo.arrays import ByteArray, FloatArray
 from ddvideo.metrics import psnr_db, temporal_instability
@@ -123,10 +124,10 @@ def score_clip(
     try:
         for index, (picture, *found) in enumerate(zip(pictures, *streams.values(), strict=True)):
             estimates = {name: estimate for name, estimate in zip(streams, found, strict=True) if estimate is not None}
-            estimates[INPUT] = Estimate(_unit(picture))
+            estimates[INPUT] = Estimate(unit(picture))
             clear = None if known is None else next(known)
             for name, estimate in estimates.items():
-                scores[name].frames[index] = score_picture(estimate, None if clear is None else _unit(clear), truth)
+                scores[name].frames[index] = score_picture(estimate, None if clear is None else unit(clear), truth)
             now = _moment(picture, clear, truth, estimates)
             for name, radiance in now.radiance.items():
                 scores[name].contrast[index] = float(cv2.cvtColor(radiance, cv2.COLOR_RGB2GRAY).std())
@@ -183,7 +184,7 @@ def _moment(picture: ByteArray, clear: ByteArray | None, truth: Truth, estimates
     radiance = {name: _small(estimate.radiance) for name, estimate in estimates.items()}
     if clear is None:
         return _Moment(to_grey(_small(picture)), None, radiance, {}, {})
-    true = _small(_unit(clear))
+    true = _small(unit(clear))
     return _Moment(
         to_grey(_small(picture)),
         to_grey(_small(clear)),
@@ -227,7 +228,3 @@ def _small(picture: Any) -> Any:
     if width <= WIDTH_PX:
         return picture
     return cv2.resize(picture, (WIDTH_PX, round(height * WIDTH_PX / width)), interpolation=cv2.INTER_AREA)
-
-
-def _unit(picture: ByteArray) -> FloatArray:
-    return picture.astype(np.float32) / np.float32(255)

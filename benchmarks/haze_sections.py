@@ -17,10 +17,11 @@ import numpy as np
 
 from benchmarks.davis import DataError, DavisSequence, load_sequences, read_frame, write_clip
 from benchmarks.haze_bench import Bench, Ours
-from benchmarks.haze_clips import Clip, measure_clip, pictures_of
+from benchmarks.haze_clips import Clip, measure_clip
 from benchmarks.haze_score import Truth
 from benchmarks.haze_stills import Still, measure_stills
 from benchmarks.hazing import Haze, at_most, disparity_depth, hazed, hazes_of, ramp_depth, transmission_of
+from benchmarks.material import files, is_coloured, needed, pictures_of, write_png
 from ddvideo.arrays import ByteArray, FloatArray
 
 __all__ = ["SECTIONS", "Ask", "Job"]
@@ -49,15 +50,15 @@ Job: TypeAlias = Callable[[Bench], None]
 def indoor(ask: Ask) -> Job:
     """Rendered haze in real rooms, which the clear picture is known of."""
     folder = ask.data / "dehaze" / "sots_indoor"
-    hazy = _files(folder / "hazy", "*_*.png")
-    stills = [Still(path.stem, path, _needed(folder / "clear" / f"{path.stem.split('_')[0]}.png")) for path in hazy]
+    hazy = files(folder / "hazy", "*_*.png")
+    stills = [Still(path.stem, path, needed(folder / "clear" / f"{path.stem.split('_')[0]}.png")) for path in hazy]
     return lambda bench: measure_stills(bench, "indoor", stills, variants=bench.variants, sheet=True)
 
 
 def depth(ask: Ask) -> Job:
     """Haze by a measured depth map, thin, middling and thick: the transmission map is known too."""
-    picture = _needed(ask.data / "images" / "motorcycle_left.png")
-    disparity = _needed(ask.data / "images" / "motorcycle_disp.npz")
+    picture = needed(ask.data / "images" / "motorcycle_left.png")
+    disparity = needed(ask.data / "images" / "motorcycle_disp.npz")
 
     def job(bench: Bench) -> None:
         with bench.watched("depth", picture.stem, "haze"):
@@ -65,12 +66,12 @@ def depth(ask: Ask) -> Job:
             with np.load(disparity) as arrays:
                 far = _fitted(disparity_depth(arrays["arr_0"]), clear)
             folder = bench.out / "depth" / "inputs"
-            truth_file = _write_png(folder / "clear" / f"{picture.stem}.png", clear)
+            truth_file = write_png(folder / "clear" / f"{picture.stem}.png", clear)
             stills = []
             for beta in DEPTH_BETAS:
                 through = transmission_of(far, beta)
                 name = f"{picture.stem}-{round(100 * beta):03d}"
-                hazy = _write_png(folder / f"{name}.png", hazed(clear, through, DEPTH_AIRLIGHT))
+                hazy = write_png(folder / f"{name}.png", hazed(clear, through, DEPTH_AIRLIGHT))
                 stills.append(Still(name, hazy, truth_file, Truth(through, DEPTH_AIRLIGHT)))
             measure_stills(bench, "depth", stills, variants=bench.variants, sheet=True)
 
@@ -93,11 +94,11 @@ def clips(ask: Ask) -> Job:
 
 def clear(ask: Ask) -> Job:
     """Pictures and clips without haze, which must stay as they are."""
-    files = _files(ask.data / "dehaze" / "sots_indoor" / "clear", "*.png") + _files(ask.data / "images", "*.[jp][pn]g")
+    pictures = files(ask.data / "dehaze" / "sots_indoor" / "clear", "*.png") + files(ask.data / "images", "*.[jp][pn]g")
     sequences = _sequences(ask.data, ask.clips, CLEAR_FRAMES)
 
     def job(bench: Bench) -> None:
-        stills = [Still(path.stem, path, path) for path in files if _is_coloured(path)]
+        stills = [Still(path.stem, path, path) for path in pictures if is_coloured(path)]
         measure_stills(bench, "clear", stills, variants=_whole_only(bench))
         for sequence in sequences:
             with bench.watched("clear", sequence.name, "clip"):
@@ -111,18 +112,18 @@ def clear(ask: Ask) -> Job:
 def airlight(ask: Ask) -> Job:
     """Real hazy photographs with a known airlight."""
     folder = ask.data / "dehaze" / "airlight"
-    known = json.loads(_needed(folder / "airlight_rgb.json").read_text(encoding="utf-8"))
-    files = {path.stem: path for path in _files(folder, "*.jpg")}
-    if missing := sorted(set(known) - set(files)):
+    known = json.loads(needed(folder / "airlight_rgb.json").read_text(encoding="utf-8"))
+    photographs = {path.stem: path for path in files(folder, "*.jpg")}
+    if missing := sorted(set(known) - set(photographs)):
         raise DataError(f"{folder} has no photograph {', '.join(missing)}")
-    stills = [Still(name, files[name], truth=Truth(airlight=tuple(rgb))) for name, rgb in known.items()]
+    stills = [Still(name, photographs[name], truth=Truth(airlight=tuple(rgb))) for name, rgb in known.items()]
     return lambda bench: measure_stills(bench, "airlight", stills, variants=_whole_only(bench), sheet=True)
 
 
 def real(ask: Ask) -> Job:
     """A drive through real haze, which nobody knows the truth of: is it steady, and what does it look like."""
     folder = ask.data / "dehaze" / "real_video" / "haze"
-    _files(folder, "*.jpg")
+    files(folder, "*.jpg")
     clip = Clip("haze", folder)
     return lambda bench: measure_clip(bench, "real", clip, variants=_whole_only(bench), columns=REAL_COLUMNS)
 
@@ -140,8 +141,8 @@ def _hazy_clip(folder: Path, sequence: DavisSequence, haze: Haze) -> Clip:
     return Clip(sequence.name, path, partial(_read_frames, sequence.frames), Truth(through, haze.airlight))
 
 
-def _read_frames(files: Sequence[Path]) -> Iterable[ByteArray]:
-    return map(read_frame, files)
+def _read_frames(paths: Sequence[Path]) -> Iterable[ByteArray]:
+    return map(read_frame, paths)
 
 
 def _whole_only(bench: Bench) -> list[Ours]:
@@ -152,30 +153,6 @@ def _sequences(data: Path, names: Sequence[str] | None, frames: int | None) -> l
     return load_sequences(data / "davis", names, limit=frames, masks=False)
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
-    found = sorted(folder.glob(pattern))
-    if not found:
-        raise DataError(f"there is no {pattern} in {folder}; see --data")
-    return found
-
-
-def _needed(file: Path) -> Path:
-    if not file.is_file():
-        raise DataError(f"{file} is missing; see --data")
-    return file
-
-
-def _is_coloured(path: Path) -> bool:
-    picture = read_frame(path)
-    return bool((picture != picture[..., :1]).any())
-
-
 def _fitted(values: FloatArray, like: ByteArray) -> FloatArray:
     height, width = like.shape[:2]
     return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _write_png(path: Path, picture: ByteArray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), picture[..., ::-1])
-    return path

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.dark_channel import dark_channel_prior
 from benchmarks.davis import read_frame
 from benchmarks.haze_bench import DARK_CHANNEL, PER_FRAME, Bench, Ours, Outcome
 from benchmarks.haze_score import INPUT, UNKNOWN, Estimate, Truth, score_picture
+from benchmarks.material import unit
 from benchmarks.sheets import small_picture, stack_sheet, write_sheet
 from ddvideo.arrays import FloatArray
 from ddvideo.metrics import ssim
@@ -75,7 +74,7 @@ def read_unit(path: Path) -> FloatArray:
     Raises:
         DataError: it cannot be read.
     """
-    return read_frame(path).astype(np.float32) / np.float32(255)
+    return unit(read_frame(path))
 
 
 def _scores(estimate: Estimate, clear: FloatArray | None, truth: Truth) -> dict[str, float]:

@@ -48,7 +48,8 @@ class RunError(Exception):
 class RunOptions:
     """How a clip is decomposed. ``seeds`` is the same run with the coupled networks switched off.
 
-    ``overrides`` are options of the task, by name, that take the place of those of its recipe.
+    ``together`` takes several images as one input; ``overrides`` are options of the task, by name, that take the place
+    of those of its recipe.
     """
 
     task: str = "segment"
@@ -56,6 +57,7 @@ class RunOptions:
     seed: int = 0
     device: str = "auto"
     variant: Variant = "full"
+    together: bool = False
     overrides: tuple[tuple[str, Any], ...] = ()
 
     def flags(self) -> list[str]:
@@ -63,17 +65,19 @@ class RunOptions:
         plain = ("task", "preset", "seed", "device", "variant")
         pairs = [(f"--{name}", str(getattr(self, name))) for name in plain]
         pairs += [("--set", f"{name}={json.dumps(value)}") for name, value in self.overrides]
-        return [text for pair in pairs for text in pair]
+        return [text for pair in pairs for text in pair] + (["--together"] if self.together else [])
 
 
 Run: TypeAlias = Callable[[Path, Path, RunOptions], Path]
 """Decomposes a clip into a folder and returns the folder of its results, with the layers and ``report.json``."""
 RunAll: TypeAlias = Callable[[Sequence[Path], Path, RunOptions], list[Path]]
-"""The same for several inputs, one after the other."""
+"""The same for several inputs, one after the other; one folder for all of them where they go together."""
 
 
 def all_in_own_process(inputs: Sequence[Path], out: Path, options: RunOptions) -> list[Path]:
     """Decompose inputs afresh, all in one process, into ``out/<stem>/``, and return those folders.
+
+    Inputs that go together have one folder, with the stem of the first.
 
     Raises:
         RunError: one of them failed, or the process was killed.
@@ -88,7 +92,7 @@ def all_in_own_process(inputs: Sequence[Path], out: Path, options: RunOptions) -
     if done.returncode:
         said = " | ".join(done.stderr.strip().splitlines()[-2:]) or "it said nothing"
         raise RunError(f"exit code {done.returncode}: {said}")
-    return [out / name for name in result_names(inputs)]
+    return [out / name for name in result_names(inputs[:1] if options.together else inputs)]
 
 
 def in_own_process(clip: Path, out: Path, options: RunOptions) -> Path:
@@ -130,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--variant", choices=VARIANTS, default="full")
+    parser.add_argument("--together", action="store_true")
     parser.add_argument("--set", type=parse_override, action="append", default=[], dest="overrides")
     given = vars(parser.parse_args(argv))
     inputs, out = given.pop("inputs"), given.pop("out")
@@ -158,6 +163,7 @@ def _decompose(inputs: Sequence[Path], out: Path, options: RunOptions) -> list[E
             threads=thread_count(),
         )
         settings = replace(settings, options={**settings.options, **changed})
+    together: dict[str, Any] = {"together": True} if options.together else {}
     results = decompose(
         inputs,
         task=options.task,
@@ -167,6 +173,7 @@ def _decompose(inputs: Sequence[Path], out: Path, options: RunOptions) -> list[E
         seed=options.seed,
         fresh=True,
         settings=settings,
+        **together,
     )
     return [result.error for result in results if result.error is not None]
 

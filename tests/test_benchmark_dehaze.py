@@ -10,9 +10,9 @@ import pytest
 from benchmarks import dehaze, once
 from benchmarks.davis import read_frame, write_clip
 from benchmarks.dehaze import main
-from benchmarks.haze_clips import pictures_of
 from benchmarks.haze_table import render_losses, render_section
 from benchmarks.hazing import CYCLE, hazed, ramp_depth, transmission_of
+from benchmarks.material import pictures_of
 from benchmarks.once import RunError, RunOptions
 from benchmarks.sheets import LIMIT_BYTES
 from ddvideo.media import open_source, probe

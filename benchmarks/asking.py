@@ -1,0 +1,61 @@
+"""The options that the measurements of several sections share on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from benchmarks.once import ROOT, parse_override
+from ddvideo.config import PRESETS
+
+__all__ = ["add_run_options", "names", "some_of"]
+
+
+def add_run_options(parser: argparse.ArgumentParser, task: str, *, folder: Path) -> None:
+    """Add where the data is, how it is decomposed, and where results go.
+
+    Args:
+        parser: gets them.
+        task: what is measured.
+        folder: for what is made, if nothing else is said.
+    """
+    data = ROOT.parent / "shared" / "data"
+    parser.add_argument("--data", type=Path, default=data, help="root of the evaluation data (%(default)s)")
+    parser.add_argument("--preset", choices=PRESETS, default="balanced", help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--device", default="auto", help="(%(default)s)")
+    parser.add_argument(
+        "--set",
+        type=parse_override,
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="NAME=JSON",
+        help="an option of the task, in place of its recipe's; may be repeated",
+    )
+    parser.add_argument("--out", type=Path, default=folder, help="inputs, layers, sheets")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help=f"numbers (benchmarks/results/{task}-PRESET.json; for a part, in --out)",
+    )
+    parser.add_argument("--sheets", action=argparse.BooleanOptionalAction, default=True, help="contact sheets")
+
+
+def names(text: str) -> list[str]:
+    """Reads ``A,B``."""
+    return text.split(",")
+
+
+def some_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    """Reads ``A,B``, in the order of the known ones; ``none`` is nothing."""
+
+    def read(text: str) -> list[str]:
+        given = [] if text == "none" else names(text)
+        if unknown := sorted(set(given) - set(known)):
+            raise argparse.ArgumentTypeError(f"there is no {', '.join(unknown)}; known: {', '.join(known)}")
+        return [name for name in known if name in given]
+
+    return read

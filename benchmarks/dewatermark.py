@@ -1,0 +1,86 @@
+"""Mark removal measured: ``python -m benchmarks.dewatermark --help``.
+
+Marks are laid over clean clips and pictures by the forward model, these are decomposed in processes of their own as a
+user would, and the layers that the user would have got are scored. Beside them stand the input as it is, OpenCV's
+inpainting in the true mask (which nobody has), and the true mark taken off. Nothing is chosen by the ground truth.
+
+========  ==========================================================  ==================================================
+video     DAVIS sequences: translucent marks, and such as hide all    PSNR inside and outside, alpha, time
+sets      three pictures with one mark, taken together                the same
+single    a picture and a crude box around its mark                   the same
+unmarked  DAVIS sequences without a mark, which must stay             PSNR against the input, warnings
+========  ==========================================================  ==================================================
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from benchmarks.asking import add_run_options, names, some_of
+from benchmarks.davis import DataError
+from benchmarks.mark_bench import Bench
+from benchmarks.mark_sections import SECTIONS, Ask
+from benchmarks.mark_table import judge, render_losses, render_section, render_targets
+from benchmarks.once import ROOT, RunAll, RunOptions, all_in_own_process
+from benchmarks.provenance import provenance
+from ddvideo.store import write_json
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None, run: RunAll = all_in_own_process) -> int:
+    """Measure and print; returns the exit code: 1 where something failed, 2 where there is no data."""
+    given = _parse(argv)
+    ask = Ask(given.data, given.sequences, given.frames, given.all_cases)
+    try:
+        steps = [step for name in given.only for step in SECTIONS[name](ask)]
+    except DataError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 2
+    options = RunOptions(
+        task="dewatermark", preset=given.preset, seed=given.seed, device=given.device, overrides=tuple(given.overrides)
+    )
+    bench = Bench(out=given.out, options=options, run=run, sheets=given.sheets)
+    # What is kept in the repository are whole measurements; a part of one does not take their place.
+    everything = set(given.only) == set(SECTIONS) and not given.all_cases
+    whole = everything and given.sequences is None and given.frames is None and not given.overrides
+    folder = ROOT / "benchmarks" / "results" if whole else given.out
+    results = given.json or folder / f"dewatermark-{given.preset}.json"
+    told = provenance() | {
+        "seed": given.seed,
+        "preset": given.preset,
+        "frames_limit": given.frames,
+        "all_cases": given.all_cases,
+        "overrides": dict(given.overrides),
+    }
+    results.parent.mkdir(parents=True, exist_ok=True)
+    for step in steps:
+        step(bench)
+        targets = {section: judge(section, rows) for section, rows in bench.rows.items()}
+        write_json(results, told | bench.as_dict() | {"targets": targets})
+    for section, rows in bench.rows.items():
+        parts = [render(section, rows) for render in (render_section, render_targets, render_losses)]
+        print("\n" + "\n\n".join(part for part in parts if part))
+    for failure in bench.failures:
+        print("FAILED {section} {name} ({what}): {reason}".format(**failure))
+    print(f"\nnumbers: {results}\nlayers and sheets: {given.out}")
+    return 1 if bench.failures else 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.dewatermark", description="Removal of marks.")
+    parser.add_argument("--only", type=some_of(SECTIONS), default=list(SECTIONS), metavar="A,B", help="sections (all)")
+    parser.add_argument("--sequences", type=names, metavar="A,B", help="only these (all)")
+    parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each sequence (all)")
+    parser.add_argument("--all-cases", action="store_true", help="every translucent mark on every sequence, not two")
+    add_run_options(parser, "dewatermark", folder=ROOT / "bench-out" / "dewatermark")
+    given = parser.parse_args(argv)
+    if given.frames is not None and given.frames < 3:
+        parser.error("--frames: at least 3")
+    return given
+
+
+if __name__ == "__main__":
+    sys.exit(main())
