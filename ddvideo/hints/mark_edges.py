@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy.stats import t as student
 
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.motion.flow import dense_flow, to_grey
@@ -22,6 +23,8 @@ _LEAST_EDGE = 0.012
 _SURE, _WEAK, _WEAKEST = 6.0, 3.0, 2.5
 """Standard errors that an edge is away from none: a mark has some of the first, and reaches as far as the second; in
 its hull the last is enough."""
+_CHANCE = 4e-4
+"""How often an edge that is none may look sure where parts are few."""
 _LEAST_PX = 6
 _LEAST_CROSSED_PX = 2.0
 """A scene that moves less across an edge has not shown that the edge is no part of it."""
@@ -76,8 +79,7 @@ def constant_edges(frames: Sequence[ByteArray], indices: Sequence[int]) -> Edges
             mean = stretch.mean(0)
             error = stretch.std(0, ddof=1) / np.sqrt(stop - start) + np.float32(_NOISE)
             scores = np.where(np.abs(mean) > _LEAST_EDGE, np.abs(mean) / error, 0)
-            # Fewer parts go further astray by chance.
-            score = scores.max(2) * np.float32(np.sqrt((stop - start) / parts))
+            score = scores.max(2) / _chance(stop - start, parts)
             across = np.stack([np.abs(scores[..., :3]).max(2), np.abs(scores[..., 3:]).max(2)], -1)
             normal = np.where((score > best)[..., None], across, normal)
             best = np.maximum(best, score)
@@ -90,6 +92,11 @@ def constant_edges(frames: Sequence[ByteArray], indices: Sequence[int]) -> Edges
         crossed_px=np.sqrt(np.where(crossed > _STEEP**2 * motion.sum(2), crossed, 0)),
         stands_still=bool(np.median(motion.sum(2)) < _LEAST_CROSSED_PX**2),
     )
+
+
+def _chance(parts: int, of_parts: int) -> np.float32:
+    """How much more a stretch has to show than the whole of a long shot: few parts go further astray by chance."""
+    return np.float32(max(float(student.isf(_CHANCE, parts - 1)) / _SURE, np.sqrt(of_parts / parts)))
 
 
 def _way_within_parts(
@@ -160,7 +167,7 @@ def find_marks(edges: Edges, *, inside: BoolArray | None = None) -> list[tuple[B
         outline = np.zeros(weak.shape, np.uint8)
         cv2.fillConvexPoly(outline, cv2.convexHull(points), 1)
         hull = cv2.dilate(outline, np.ones((_GROWN_PX, _GROWN_PX), np.uint8)) > 0
-        found.append((_filled(_edges_in(hull, edges)), hull))
+        found.append((_filled(_edges_in(hull, edges), hull), hull))
     return sorted(found, key=lambda mark: -int(mark[1].sum()))
 
 
@@ -175,8 +182,11 @@ def _edges_in(hull: BoolArray, edges: Edges) -> BoolArray:
     return hull & (crossed | (edges.score > _SURE))
 
 
-def _filled(edges: BoolArray) -> BoolArray:
-    """Edges, what they enclose, and a margin."""
+def _filled(edges: BoolArray, hull: BoolArray) -> BoolArray:
+    """Edges, what they enclose, in the frame's corner together with its border, and a margin."""
+    edges = edges.copy()
+    for border in (np.s_[:2], np.s_[-2:], np.s_[:, :2], np.s_[:, -2:]):
+        edges[border] |= hull[border]
     kernel = np.ones((_CLOSING_PX, _CLOSING_PX), np.uint8)
     closed = cv2.morphologyEx(edges.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
     outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -205,7 +205,11 @@ def _box(window: Window, settings: Settings) -> BoolArray | None:
     given = settings.options.get("box")
     if not given:
         return None
-    if len(given) != 4 or not all(isinstance(part, int | float) for part in given) or min(given[2:]) <= 0:
+    if (
+        len(given) != 4
+        or not all(isinstance(part, int | float) and np.isfinite(part) for part in given)
+        or min(given[2:]) <= 0
+    ):
         raise UsageError(f"dewatermark: option box is left, top, width and height in pixels, and not {given}")
     height, width = window.full_size
     x, y, across, down = given
@@ -286,6 +290,8 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
             part, size = _place(corner, footage.memory[f"cover{number}"].shape, small, (height, width))
             seen = footage.maps[f"seen{number}"][t].astype(np.float32)
             through = _sized(footage.memory[f"cover{number}"], size) * seen
+            if through.shape != footage.memory[f"cover{number}"].shape:
+                through = np.maximum(through, _opaque(footage.memory[f"cover{number}"], size) * seen)
             colour = _sized(footage.memory[f"colour{number}"], size)
             scene = footage.maps[f"scene{number}"][t].astype(np.float32)
             if scene.shape[:2] != through.shape:
@@ -311,6 +317,12 @@ def _sized(image: AnyArray, size: tuple[int, int]) -> FloatArray:
         return np.asarray(image, np.float32)
     resized = cv2.resize(image.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(resized, np.float32)
+
+
+def _opaque(alpha: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """1 where a mark of working size lets nothing through, and a working pixel further, since its edge is not exact."""
+    grown = cv2.dilate((alpha == 1).astype(np.float32), np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.resize(grown, size[::-1], interpolation=cv2.INTER_NEAREST), np.float32)
 
 
 def _sharpened(scene: FloatArray, picture: FloatArray, alpha: FloatArray, scale: float) -> FloatArray:

@@ -19,7 +19,9 @@ print(json.dumps([code, [name for name in {HEAVY!r} if name in sys.modules]]), f
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["--version"], ["recipes"], ["segmnt"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["segment", "--help"], ["dewatermark", "-h"], ["--version"], ["recipes"], ["segmnt"]]
+)
 def test_help_and_light_commands_import_nothing_heavy(command, arguments):
     done = command(*arguments, python=("-c", LIST_HEAVY))
     code, loaded = json.loads(done.stderr.splitlines()[-1])
@@ -42,7 +44,9 @@ def test_help_takes_under_half_a_second_of_processor_time(command):
 
 def test_help_lists_the_commands_in_order_of_use_and_the_exit_codes():
     shown = CliRunner().invoke(cli, ["--help"]).output
-    places = [shown.index(f"\n  {name} ") for name in ("segment", "dehaze", "probe", "recipes", "doctor")]
+    places = [
+        shown.index(f"\n  {name} ") for name in ("segment", "dehaze", "dewatermark", "probe", "recipes", "doctor")
+    ]
     assert places == sorted(places)
     assert "130 or 143 interrupted" in shown
 
@@ -56,6 +60,13 @@ def test_help_lists_the_commands_in_order_of_use_and_the_exit_codes():
 )
 def test_segment_help_names_every_option(option):
     assert f"--{option}" in CliRunner().invoke(cli, ["segment", "-h"]).output
+
+
+def test_dewatermark_has_options_of_its_own_and_says_what_it_is_for():
+    shown = " ".join(CliRunner().invoke(cli, ["dewatermark", "-h"]).output.split())
+    assert "--box X,Y,W,H" in shown
+    assert "in pixels of the input: left, top, width, height" in shown
+    assert "meant for restoring one's own archive" in shown
 
 
 def test_version_is_that_of_the_package(command):

@@ -58,6 +58,22 @@ def test_dehaze_passes_the_airlight_on(pipeline):
     assert by_function["task"] == pipeline.called["task"] == "dehaze"
 
 
+def test_dewatermark_passes_the_box_on(pipeline):
+    ddvideo.dewatermark("proof.mp4", box=(10, 20, 300, 40), preset="fast")
+    by_function = dict(pipeline.called)
+    run(["dewatermark", "proof.mp4", "--preset", "fast", "--box", "10,20,300,40"])
+    assert by_function["options"] == {"box": [10, 20, 300, 40]} == pipeline.called["options"]
+    assert by_function["task"] == pipeline.called["task"] == "dewatermark"
+    assert by_function["inputs"] == pipeline.called["inputs"] == [Path("proof.mp4")]
+
+
+def test_dewatermark_without_a_box_has_no_options(pipeline):
+    ddvideo.dewatermark("proof.mp4")
+    by_function = dict(pipeline.called)
+    run(["dewatermark", "proof.mp4"])
+    assert by_function["options"] == {} == pipeline.called["options"]
+
+
 def test_errors_are_raised_as_the_package_names_them(pipeline):
     pipeline.errors["gone.mp4"] = ddvideo.InputError("gone.mp4: no such file")
     with pytest.raises(ddvideo.DDVideoError, match="no such file") as caught:

@@ -100,6 +100,15 @@ def test_every_shipped_recipe_has_all_presets_and_its_own_name():
             settings_for(recipe, preset, device="cpu", seed=0, threads=1)
 
 
+def test_clean_archive_takes_the_mark_off_before_the_haze():
+    recipe = load_recipe("clean-archive")
+    assert [stage.task for stage in recipe.stages] == ["dewatermark", "dehaze"]
+    for number, task in enumerate(("dewatermark", "dehaze")):
+        for preset in PRESETS:
+            own = settings_for(load_recipe(task), preset, device="cpu", seed=0, threads=1)
+            assert settings_for(recipe, preset, device="cpu", seed=0, threads=1, stage=number) == own
+
+
 def test_unknown_recipe_names_the_nearest_and_a_file_is_loaded_by_path(tmp_path):
     with pytest.raises(UsageError, match="no recipe 'segmnt'; did you mean 'segment'"):
         load_recipe("segmnt")

@@ -26,20 +26,25 @@ from ddvideo.tasks.window import Seeds, Window
 from ddvideo.types import PriorRecord, Shot
 
 
-@given(start=st.integers(0, 999), count=st.integers(1, 400), most=st.integers(2, 80))
-def test_key_frames(start, count, most):
+@given(start=st.integers(0, 999), count=st.integers(1, 400), most=st.integers(2, 80), run=st.integers(2, 30))
+def test_key_frames_are_runs_of_neighbours_all_over_the_shot(start, count, most, run):
     shot = Shot(start, start + count)
-    keys = key_frames(shot, most)
+    keys = key_frames(shot, most, run)
     assert list(keys) == sorted(set(keys))
     assert shot.start <= keys[0] <= keys[-1] < shot.stop
     assert len(keys) <= most
     if count <= most:
         assert keys == tuple(range(shot.start, shot.stop))
         return
-    assert all(key - 1 in keys or key + 1 in keys for key in keys)
-    if most >= 4:
+    run, runs = min(run, most), max(most // run, 1)
+    stretches = np.split(keys, np.flatnonzero(np.diff(keys) > 1) + 1)
+    assert min(map(len, stretches)) >= run
+    if runs >= 2:
         assert (keys[0], keys[-1]) == (shot.start, shot.stop - 1)
-        assert np.diff(keys).max() <= np.ceil((count - 2) / (most // 2 - 1))  # no stretch is left out
+        assert np.diff(keys).max() <= np.ceil((count - run) / (runs - 1))  # no stretch is left out
+    else:
+        before, after = keys[0] - shot.start, shot.stop - 1 - keys[-1]
+        assert abs(before - after) <= 1  # the middle
 
 
 class Numbered:
@@ -151,6 +156,7 @@ def pan_window():
         frames=[np.ascontiguousarray(frames[n]) for n in PAN_INDICES],
         observations=[{"flow": flow, "confidence": confidence}] * len(PAN_INDICES),
         camera=camera_motion(np.eye(3, dtype=np.float32)[None].repeat(20, 0), np.array(PAN_INDICES)),
+        full_size=(40, 60),
     )
     red = np.stack([frame[..., 0] for frame in window.frames]).astype(np.float32) / 255
     return window, Seeds(targets={"red": red})

@@ -7,7 +7,15 @@ import pytest
 from ddvideo.errors import ShapeError
 from ddvideo.motion.camera import border_prior, flow_residual, parametric_flow, residual_saliency
 from ddvideo.motion.flow import backward_warp, consistency, dense_flow, to_grey
-from ddvideo.motion.homography import CameraTracker, canvas_bounds, pair_homography, rebased, warp_points
+from ddvideo.motion.homography import (
+    CameraTracker,
+    canvas_bounds,
+    homography_flow,
+    pair_homography,
+    pixel_steps,
+    rebased,
+    warp_points,
+)
 
 H, W = 120, 200
 
@@ -69,6 +77,68 @@ def test_warping_back_fetches_from_where_the_flow_points():
     np.testing.assert_allclose(backward_warp(image, flow), expected, atol=1e-5)
     colours = np.stack([image, -image, 2 * image], -1)
     np.testing.assert_allclose(backward_warp(colours, flow)[..., 2], 2 * expected, atol=1e-5)
+
+
+def test_cubics_blur_less_and_are_exact_at_whole_pixels():
+    x = np.arange(60, dtype=np.float32)
+
+    def wave(shift):
+        return np.sin((x + shift) / 1.2)[None].repeat(20, 0).astype(np.float32)
+
+    def error(shift, cubic):
+        flow = np.zeros((20, 60, 2), np.float32)
+        flow[..., 0] = shift
+        return np.abs(backward_warp(wave(0), flow, cubic=cubic) - wave(shift))[:, 4:-4].max()
+
+    assert error(2, cubic=True) < 1e-6
+    assert error(0.5, cubic=True) < 0.4 * error(0.5, cubic=False)
+
+
+PROJECTIVE = np.array([[1.02, 0.01, 3.0], [-0.02, 0.98, -1.5], [1e-4, -2e-4, 1.0]])
+
+
+def test_a_homography_s_flow_is_where_it_moves_the_points():
+    flow = homography_flow(PROJECTIVE, (H, W))
+    assert flow.dtype == np.float32
+    points = np.float32([[0, 0], [W - 1, 0], [31, 77], [W - 1, H - 1]])
+    moved = warp_points(PROJECTIVE[None].astype(np.float32), points)[0]
+    for (x, y), wanted in zip(points.astype(int), moved - points, strict=True):
+        np.testing.assert_allclose(flow[y, x], wanted, atol=1e-3)
+    still = homography_flow(np.eye(3), (3, 4))
+    np.testing.assert_array_equal(still, np.zeros((3, 4, 2)))
+
+
+def unit_path(step, frames):
+    """Matrices of frames that follow each other by a step in pixels, to the plane of the first, in [-1, 1]."""
+    to_unit = np.array([[2 / W, 0, 1 / W - 1], [0, 2 / H, 1 / H - 1], [0, 0, 1]])
+    path = [to_unit @ np.linalg.matrix_power(np.linalg.inv(step), t) @ np.linalg.inv(to_unit) for t in range(frames)]
+    return np.stack(path).astype(np.float32)
+
+
+def test_steps_between_frames_are_told_in_pixels():
+    first, *steps = pixel_steps(unit_path(PROJECTIVE, 4), range(10, 14), (H, W))
+    assert first is None
+    for step in steps:
+        np.testing.assert_allclose(homography_flow(step, (H, W)), homography_flow(PROJECTIVE, (H, W)), atol=0.02)
+
+
+def test_steps_of_a_part_of_the_picture_are_in_its_own_pixels():
+    top, left = 30, 50
+    _, step = pixel_steps(unit_path(PROJECTIVE, 2), (0, 1), (H, W), (top, left))
+    whole = homography_flow(PROJECTIVE, (H, W))[top : top + 40, left : left + 60]
+    np.testing.assert_allclose(homography_flow(step, (40, 60)), whole, atol=0.02)
+
+
+def test_there_is_no_step_where_frames_are_left_out():
+    path = unit_path(PROJECTIVE, 8)[[0, 1, 4, 5, 7]]
+    steps = pixel_steps(path, (20, 21, 24, 25, 27), (H, W))
+    assert [step is None for step in steps] == [True, False, True, False, True]
+
+
+def test_steps_follow_a_tracked_camera(ground):
+    path = camera_path([view(ground, 30 + 4 * t, 20 + 2 * t) for t in range(4)])
+    for step in pixel_steps(path, range(4), (H, W))[1:]:
+        np.testing.assert_allclose(homography_flow(step, (H, W)).mean((0, 1)), (-4, -2), atol=0.1)
 
 
 def test_consistency_is_low_where_something_gets_covered():

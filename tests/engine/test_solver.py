@@ -56,6 +56,7 @@ def window(scene):
         frames=[frame] * T,
         observations=[{}] * T,
         camera=camera_motion(path, np.arange(T)),
+        full_size=(H, W),
     )
 
 
