@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
+from ddvideo.hints.mark_pixels import inpainted, tidied, unit
 from ddvideo.hints.mark_scene import (
-    INPAINT_PX,
     NOISE,
     OPAQUE,
     Mark,
@@ -17,7 +17,6 @@ from ddvideo.hints.mark_scene import (
     combined,
     predict_scene,
     single_frames,
-    unit,
     without_flow,
 )
 
@@ -59,12 +58,8 @@ def fit_mark(
 
     Source: the forward model and alternation of Dekel et al., CVPR 2017; instrumental variables: Reiersol, 1941.
     """
-    covered = piece.astype(np.uint8) * np.uint8(255)
     doubt = np.where(piece, _FIRST_INSIDE**2, np.where(hull, _FIRST_AROUND**2, NOISE**2)).astype(np.float32)
-    measured = [
-        (unit(np.asarray(cv2.inpaint(frame, covered, INPAINT_PX, cv2.INPAINT_TELEA), np.uint8)), doubt)
-        for frame in frames
-    ]
+    measured = [(inpainted(unit(frame), piece), doubt) for frame in frames]
     scene = [colours for colours, _ in measured]
     around = _variance_ratio(frames, hull)
     filled = piece
@@ -183,14 +178,10 @@ def _variance_ratio(frames: Sequence[ByteArray], hull: BoolArray) -> FloatArray:
 
 
 def _tidy(alpha: FloatArray, piece: BoolArray) -> FloatArray:
-    """Alpha without what is too faint to tell from noise, or does not belong to the mark that was found."""
-    strong = cv2.morphologyEx((alpha > _LEAST_ALPHA).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    count, labels = cv2.connectedComponents(strong)
-    hits = np.bincount(labels[piece], minlength=count)
-    hits[0] = 0
-    kept = cv2.dilate((hits > 0)[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    """Alpha of the mark that was found, whole where it is opaque."""
+    kept = tidied(alpha, piece, strong=_LEAST_ALPHA, least=_EDGE_ALPHA, grown_px=3)
     opaque = cv2.morphologyEx((alpha > OPAQUE).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
-    return np.asarray(np.where(kept & (alpha > _EDGE_ALPHA), np.where(opaque, 1, alpha), 0), np.float32)
+    return np.asarray(np.where(opaque & (kept > 0), 1, kept), np.float32)
 
 
 def _float32(values: AnyArray) -> FloatArray:

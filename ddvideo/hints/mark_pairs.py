@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg as sl
 
-from ddvideo.arrays import AnyArray, BoolArray, FloatArray
+from ddvideo.arrays import AnyArray, BoolArray
 
-__all__ = ["Pairs", "inpainted", "unit"]
+__all__ = ["Pairs"]
 
 _RIDGE = 1e-4
 _NEIGHBOURS = ((0, 1), (1, 0))
@@ -83,15 +82,3 @@ class Pairs:
         system = self._transposed @ sp.diags(weights) @ self._matrix + sp.diags(diagonal)
         solve = sl.factorized(system.tocsc())
         return lambda differences, values: np.asarray(solve(self._transposed @ differences + values))
-
-
-def unit(images: Sequence[AnyArray]) -> FloatArray:
-    """``(N, h, w, 3)`` in [0, 1] of uint8 images."""
-    return np.stack(images).astype(np.float32) / np.float32(255)
-
-
-def inpainted(image: FloatArray, region: BoolArray, radius_px: int = 5) -> FloatArray:
-    """``(h, w, 3)`` in [0, 1], filled in a region from around it (Telea)."""
-    eight_bits = np.asarray((image * 255).round(), np.uint8)
-    filled = cv2.inpaint(eight_bits, region.astype(np.uint8), radius_px, cv2.INPAINT_TELEA)
-    return np.where(region[..., None], filled.astype(np.float32) / np.float32(255), image)

@@ -10,7 +10,8 @@ from scipy.ndimage import distance_transform_edt
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 from ddvideo.hints.mark_layer import alpha_of, fit_alpha, fit_free_colour
-from ddvideo.hints.mark_pairs import Pairs, inpainted
+from ddvideo.hints.mark_pairs import Pairs
+from ddvideo.hints.mark_pixels import inpainted
 
 __all__ = ["Pieces", "coloured_pieces", "one_piece", "only", "relabelled", "seams", "without_faint"]
 

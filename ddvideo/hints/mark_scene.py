@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
+from ddvideo.hints.mark_pixels import inpainted, unit
 from ddvideo.motion.carry import Link, Measured, carry
 from ddvideo.motion.flow import backward_warp, consistency, dense_flow, to_grey
 from ddvideo.motion.homography import homography_flow
 
 __all__ = [
     "HIDDEN",
-    "INPAINT_PX",
     "NOISE",
     "OPAQUE",
     "Mark",
@@ -24,7 +24,6 @@ __all__ = [
     "predict_scene",
     "scene_behind",
     "single_frames",
-    "unit",
     "without_flow",
 ]
 
@@ -41,7 +40,6 @@ HIDDEN, OPAQUE = 0.8, 0.9
 """From here on what shows through tells less than other frames do; and from here on nothing does."""
 _INPAINTED = 0.4
 """Error of a colour that was inpainted."""
-INPAINT_PX = 5
 _FLOW_STEP = 4
 
 
@@ -162,17 +160,11 @@ def single_frames(
         variance = error / clear**2
         hidden = (alpha > HIDDEN).astype(np.uint8)
         if hidden.any():
-            instead = unit(drawn[t]) if drawn else _inpainted(behind, hidden)
+            instead = unit(drawn[t]) if drawn else inpainted(behind, cv2.dilate(hidden, np.ones((3, 3), np.uint8)) > 0)
             behind = np.where(hidden[..., None] > 0, instead, behind)
             variance = np.where(hidden > 0, np.float32(_INPAINTED**2), variance)
         found.append((np.asarray(behind, np.float32), np.asarray(variance, np.float32)))
     return found
-
-
-def _inpainted(image: FloatArray, hidden: ByteArray) -> FloatArray:
-    grown = cv2.dilate(hidden, np.ones((3, 3), np.uint8))
-    filled = cv2.inpaint((image * 255).round().astype(np.uint8), grown, INPAINT_PX, cv2.INPAINT_TELEA)
-    return unit(np.asarray(filled, np.uint8))
 
 
 def without_flow(mark: Mark) -> BoolArray:
@@ -217,8 +209,3 @@ def _flow_around(flow: FloatArray, filled: BoolArray) -> FloatArray:
     parts = [cv2.inpaint(np.ascontiguousarray(small[..., n]), hidden, 3, cv2.INPAINT_NS) for n in range(2)]
     smooth = cv2.resize(np.stack(parts, -1), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(filled[..., None], smooth, flow)
-
-
-def unit(frame: ByteArray) -> FloatArray:
-    """Bytes as float32 in [0, 1]."""
-    return frame.astype(np.float32) / np.float32(255)

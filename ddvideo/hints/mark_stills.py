@@ -11,8 +11,9 @@ import numpy as np
 from ddvideo.arrays import BoolArray, ByteArray, FloatArray
 from ddvideo.hints.mark_layer import Fit, alpha_of, fit_alpha, fit_free_colour, fit_strength, level_of, lowest_log_clear
 from ddvideo.hints.mark_level import strokes, supported, voted_level
-from ddvideo.hints.mark_pairs import Pairs, inpainted, unit
+from ddvideo.hints.mark_pairs import Pairs
 from ddvideo.hints.mark_pieces import Pieces, coloured_pieces, one_piece, only, relabelled, seams, without_faint
+from ddvideo.hints.mark_pixels import inpainted, tidied, unit
 from ddvideo.hints.mark_scene import Mark
 
 __all__ = ["find_boxed_mark", "find_shared_mark", "fit_stills"]
@@ -55,7 +56,7 @@ def find_shared_mark(images: Sequence[ByteArray]) -> list[tuple[BoolArray, BoolA
     Returns:
         for each mark, from the largest to the smallest, the edges found and how far it may reach: ``(h, w)``.
     """
-    gradients = _gradients(unit(images))
+    gradients = _gradients(np.stack([unit(image) for image in images]))
     count = len(images)
     order = np.sort(gradients, 0)
     skipped = count // 4
@@ -96,7 +97,7 @@ def find_boxed_mark(image: ByteArray, box: BoolArray) -> tuple[BoolArray, BoolAr
         box: ``(h, w)``: around the mark.
     """
     hull = cv2.erode(box.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
-    whole = unit([image])[0]
+    whole = unit(image)
     inside = [strokes(whole, value, hull) for value in (1.0, 0.0)]
     outside = [strokes(whole, value, ~box) for value in (1.0, 0.0)]
     best = int(inside[1][1] > _DARKER * inside[0][1])
@@ -123,7 +124,7 @@ def fit_stills(images: Sequence[ByteArray], piece: BoolArray, hull: BoolArray) -
 
     Source: see :func:`ddvideo.hints.mark_layer.fit_alpha`.
     """
-    whole = unit(images)
+    whole = np.stack([unit(image) for image in images])
     alpha, colour = np.zeros(hull.shape, np.float32), np.zeros((*hull.shape, 3), np.float32)
     if hull.any():
         window = _window(hull)
@@ -141,7 +142,8 @@ def _fit(images: FloatArray, piece: BoolArray, hull: BoolArray) -> tuple[FloatAr
     alpha, colour = alpha_of(fit.log_clear), pieces.colour
     if len(pieces.colours) > 1:
         alpha, colour = _mended(images, alpha, pieces)
-    return _tidy(alpha, hull if len(images) == 1 else piece), colour
+    sure = hull if len(images) == 1 else piece
+    return tidied(alpha, sure, strong=_STRONG_ALPHA, least=_LEAST_ALPHA, grown_px=5), colour
 
 
 def _fit_several(images: FloatArray, pairs: Pairs) -> tuple[Fit, Pieces]:
@@ -272,16 +274,6 @@ def _mended(images: FloatArray, alpha: FloatArray, pieces: Pieces) -> tuple[Floa
     offset = fit_free_colour(images, log_clear, pieces.colour, Pairs(seam))
     own = np.clip(offset / np.maximum(alpha, np.float32(0.02))[..., None], 0, 1)
     return alpha, np.where(seam[..., None], own, pieces.colour).astype(np.float32)
-
-
-def _tidy(alpha: FloatArray, piece: BoolArray) -> FloatArray:
-    """Alpha without what is too faint to tell from noise, or has no part that is sure to be of the mark."""
-    strong = cv2.morphologyEx((alpha > _STRONG_ALPHA).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    count, labels = cv2.connectedComponents(strong)
-    hits = np.bincount(labels[piece], minlength=count)
-    hits[0] = 0
-    kept = cv2.dilate((hits > 0)[labels].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    return np.where(kept & (alpha > _LEAST_ALPHA), alpha, 0).astype(np.float32)
 
 
 def _without(image: FloatArray, mark: Mark) -> FloatArray:

@@ -9,7 +9,8 @@ from scipy.ndimage import median_filter
 
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.hints.mark_edges import gradient
-from ddvideo.hints.mark_scene import Mark, predict_scene, single_frames, unit, without_flow
+from ddvideo.hints.mark_pixels import unit
+from ddvideo.hints.mark_scene import Mark, predict_scene, single_frames, without_flow
 
 __all__ = ["measured_fade", "shown", "signature"]
 
