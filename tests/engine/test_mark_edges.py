@@ -114,6 +114,16 @@ def test_a_line_along_the_motion_is_no_mark(horizon):
     assert find_marks(horizon) == []
 
 
+def test_a_long_line_that_lies_nearly_along_the_motion_is_no_mark():
+    """It goes down by a pixel where the camera goes right by four: it slides along itself, and seems to stay."""
+    y, x = np.mgrid[:H, :W].astype(np.float32)
+    above = np.clip(30 + x / 4 - y, 0, 1)[..., None]  # with a soft edge
+    frames = scenery((8, 0)) * np.float32(0.6) + np.float32(0.35) * above
+    edges = edges_of(frames)
+    assert np.median(edges.score[(above > 0.2)[..., 0] & (above < 0.8)[..., 0]]) > 10
+    assert find_marks(edges) == []
+
+
 def test_in_a_box_a_line_along_the_motion_counts(horizon):
     inside = np.zeros((H, W), bool)
     inside[20:40, 40:80] = True

@@ -85,6 +85,15 @@ def test_alpha_is_nothing_beyond_the_hull(kind):
     assert (it.mark.alpha > 0)[it.alpha == 0].mean() < 0.03
 
 
+def test_a_mark_that_reaches_beyond_the_hull_ends_there():
+    it = case("white")
+    hull = it.hull.copy()
+    hull[:, 60:] = False
+    mark = fit_mark(it.frames[:10], steps(frames=10), WHOLE[:10], (it.alpha > 0.1) & hull, hull)
+    assert not mark.alpha[:, 60:].any()
+    assert mark.alpha[:, :56].max() > 0.5
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_colour_is_recovered(kind):
     it = case(kind)

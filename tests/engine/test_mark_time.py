@@ -70,6 +70,12 @@ def test_a_fade_is_followed(clean, ways):
     assert ((seen > 0) & (seen < 1)).sum() >= 5
 
 
+def test_a_weaker_stretch_in_the_middle_is_no_fade(clean):
+    strengths = np.ones(T)
+    strengths[25:35] = 0.7
+    np.testing.assert_array_equal(found(clean, strengths), np.ones(T))
+
+
 def test_single_frames_do_not_flicker(clean):
     """One in which the scene happens to hide the mark's edges."""
     frames = with_strengths(clean, np.ones(T))
