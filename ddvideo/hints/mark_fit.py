@@ -32,6 +32,10 @@ which is below the third."""
 _SMOOTH_PX = 6.0
 _COLOUR_SPREAD, _OFFSET_ERROR, _LAST_OFFSET_ERROR = 0.1, 0.04, 0.02
 """How far a mark's colour differs from that around, and the error of a measured offset, at first and in the end."""
+_WHOLE = 0.9
+"""Frames that show less of a mark tell nothing of it."""
+_MOST_UNEXPLAINED = 0.5
+"""Of what differs: edges of the scene that look like a mark's leave more."""
 _LEAST_ALPHA, _EDGE_ALPHA = 0.04, 0.015
 
 
@@ -56,6 +60,7 @@ def fit_mark(
         piece: ``(h, w)`` what the mark seems to cover.
         hull: ``(h, w)`` how far it may reach; beyond that alpha is 0.
 
+    Returns: the mark; alpha is 0 everywhere if it turns out to be none.
     Source: the forward model and alternation of Dekel et al., CVPR 2017; instrumental variables: Reiersol, 1941.
     """
     doubt = np.where(piece, _FIRST_INSIDE**2, np.where(hull, _FIRST_AROUND**2, NOISE**2)).astype(np.float32)
@@ -70,7 +75,25 @@ def fit_mark(
         filled = without_flow(mark)
         measured = single_frames(frames, mark, seen, doubt=error)
         scene = list(combined(measured, predictions))
-    return Mark(alpha=_tidy(mark.alpha, piece), colour=colour)
+    alpha = _tidy(mark.alpha, piece)
+    if _unexplained(frames, predictions, seen, mark, alpha > 0) > _MOST_UNEXPLAINED:
+        alpha = np.zeros_like(alpha)
+    return Mark(alpha=alpha, colour=colour)
+
+
+def _unexplained(
+    frames: Sequence[ByteArray], predictions: Predictions, seen: FloatArray, mark: Mark, covered: BoolArray
+) -> float:
+    """Share of what frames differ by from the scene that the mark does not explain: small for what is a mark."""
+    without, left = 0.0, 0.0
+    alpha = mark.alpha[..., None]
+    for t in np.flatnonzero(seen > _WHOLE).tolist():
+        before, after, weight = _pair(predictions, t)
+        scene, image = (before + after) / 2, unit(frames[t])
+        without += float((weight * ((image - scene) ** 2).sum(2))[covered].sum())
+        rest = image - (1 - alpha) * scene - alpha * mark.colour
+        left += float((weight * (rest**2).sum(2))[covered].sum())
+    return left / without if without > 0 else 1.0
 
 
 def _regress(
@@ -79,7 +102,7 @@ def _regress(
     """The mark that frames and predictions of the scene behind it differ by, and the colour that says the same of both
     their means, wherever it lies.
     """
-    whole = [t for t in range(len(frames)) if seen[t] > 0.9]
+    whole = np.flatnonzero(seen > _WHOLE).tolist()
     shape = hull.shape
     mass: FloatArray = np.full(shape, 1e-9, np.float32)
     sums = [np.zeros((*shape, 3), np.float32) for _ in range(3)]

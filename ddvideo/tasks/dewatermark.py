@@ -33,6 +33,8 @@ _MARGIN_PX = 64
 """Of the surroundings that are looked at: the scene comes in from there."""
 _MOST_STILLS = 6
 """So many images of a set tell the mark."""
+_MOST_COVERED = 0.25
+"""Of the picture: what stays over more of it is the scene's."""
 _WHOLE = 0.9
 _LEAST_SEEN = 0.02
 _GROWN_PX = 3
@@ -86,7 +88,7 @@ def _found(window: Window, settings: Settings, warnings: list[str]) -> list[_Pat
     if box is None or not edges.stands_still:
         for piece, hull in find_marks(edges, inside=box):
             patch = _fitted(window, piece, hull, edges.score)
-            if patch.mark.alpha.any():
+            if 0 < np.count_nonzero(patch.mark.alpha) < _MOST_COVERED * hull.size:
                 patches.append(patch)
     if not patches and box is not None:
         middle = window.frames[len(window.frames) // 2]
