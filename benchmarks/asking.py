@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
-from benchmarks.once import ROOT, parse_override
+from benchmarks.once import ROOT, RunOptions, parse_override
+from benchmarks.provenance import provenance
 from ddvideo.config import PRESETS
 
-__all__ = ["add_run_options", "names", "some_of"]
+__all__ = ["add_run_options", "facts_of", "names", "results_file", "run_options", "some_of"]
 
 
 def add_run_options(parser: argparse.ArgumentParser, task: str, *, folder: Path) -> None:
@@ -42,6 +44,31 @@ def add_run_options(parser: argparse.ArgumentParser, task: str, *, folder: Path)
         help=f"numbers (benchmarks/results/{task}-PRESET.json; for a part, in --out)",
     )
     parser.add_argument("--sheets", action=argparse.BooleanOptionalAction, default=True, help="contact sheets")
+
+
+def run_options(given: argparse.Namespace, task: str) -> RunOptions:
+    """What a decomposition is asked for."""
+    return RunOptions(
+        task=task, preset=given.preset, seed=given.seed, device=given.device, overrides=tuple(given.overrides)
+    )
+
+
+def facts_of(given: argparse.Namespace) -> dict[str, Any]:
+    """What is kept with the numbers, so that they can be measured again: provenance and options."""
+    return provenance() | {
+        "seed": given.seed,
+        "preset": given.preset,
+        "frames_limit": given.frames,
+        "overrides": dict(given.overrides),
+    }
+
+
+def results_file(given: argparse.Namespace, task: str, *, is_whole: bool, root: Path) -> Path:
+    """Where the numbers go, its folder made: the repository keeps whole measurements, whose place no part takes."""
+    folder = root / "benchmarks" / "results" if is_whole and not given.overrides else given.out
+    file: Path = given.json or folder / f"{task}-{given.preset}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
 
 
 def names(text: str) -> list[str]:

@@ -20,13 +20,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks.asking import add_run_options, names, some_of
+from benchmarks.asking import add_run_options, facts_of, names, results_file, run_options, some_of
 from benchmarks.davis import DataError
 from benchmarks.haze_bench import OURS, Bench
 from benchmarks.haze_sections import SECTIONS, Ask
 from benchmarks.haze_table import render_losses, render_section
-from benchmarks.once import ROOT, RunAll, RunOptions, all_in_own_process
-from benchmarks.provenance import provenance
+from benchmarks.once import ROOT, RunAll, all_in_own_process
 from ddvideo.store import write_json
 
 __all__ = ["main"]
@@ -42,31 +41,18 @@ def main(argv: Sequence[str] | None = None, run: RunAll = all_in_own_process) ->
     except DataError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
-    options = RunOptions(
-        task="dehaze", preset=given.preset, seed=given.seed, device=given.device, overrides=tuple(given.overrides)
-    )
+    options = run_options(given, "dehaze")
     bench = Bench(out=given.out, options=options, variants=given.variants, run=run, sheets=given.sheets)
-    # What is kept in the repository are whole measurements; a part of one does not take their place.
     everything = set(given.sections) == set(SECTIONS) and set(given.variants) == set(OURS)
-    whole = everything and given.clips is None and given.frames == FRAMES and not given.overrides
-    folder = ROOT / "benchmarks" / "results" if whole else given.out
-    results = given.json or folder / f"dehaze-{given.preset}.json"
-    told = provenance() | {
-        "seed": given.seed,
-        "preset": given.preset,
-        "frames_limit": given.frames,
-        "overrides": dict(given.overrides),
-    }
-    results.parent.mkdir(parents=True, exist_ok=True)
+    whole = everything and given.clips is None and given.frames == FRAMES
+    results = results_file(given, "dehaze", is_whole=whole, root=ROOT)
+    told = facts_of(given)
     for job in jobs:
         job(bench)
         write_json(results, told | bench.as_dict())
     for section, rows in bench.rows.items():
         print(f"\n{render_section(section, rows)}\n\n{render_losses(section, rows)}".rstrip())
-    for failure in bench.failures:
-        print("FAILED {section} {name} ({what}): {reason}".format(**failure))
-    print(f"\nnumbers: {results}\nlayers and sheets: {given.out}")
-    return 1 if bench.failures else 0
+    return bench.end(results)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

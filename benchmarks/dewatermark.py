@@ -18,13 +18,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks.asking import add_run_options, names, some_of
+from benchmarks.asking import add_run_options, facts_of, names, results_file, run_options, some_of
 from benchmarks.davis import DataError
 from benchmarks.mark_bench import Bench
 from benchmarks.mark_sections import SECTIONS, Ask
 from benchmarks.mark_table import judge, render_losses, render_section, render_targets
-from benchmarks.once import ROOT, RunAll, RunOptions, all_in_own_process
-from benchmarks.provenance import provenance
+from benchmarks.once import ROOT, RunAll, all_in_own_process
 from ddvideo.store import write_json
 
 __all__ = ["main"]
@@ -39,23 +38,11 @@ def main(argv: Sequence[str] | None = None, run: RunAll = all_in_own_process) ->
     except DataError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
-    options = RunOptions(
-        task="dewatermark", preset=given.preset, seed=given.seed, device=given.device, overrides=tuple(given.overrides)
-    )
-    bench = Bench(out=given.out, options=options, run=run, sheets=given.sheets)
-    # What is kept in the repository are whole measurements; a part of one does not take their place.
+    bench = Bench(out=given.out, options=run_options(given, "dewatermark"), run=run, sheets=given.sheets)
     everything = set(given.only) == set(SECTIONS) and not given.all_cases
-    whole = everything and given.sequences is None and given.frames is None and not given.overrides
-    folder = ROOT / "benchmarks" / "results" if whole else given.out
-    results = given.json or folder / f"dewatermark-{given.preset}.json"
-    told = provenance() | {
-        "seed": given.seed,
-        "preset": given.preset,
-        "frames_limit": given.frames,
-        "all_cases": given.all_cases,
-        "overrides": dict(given.overrides),
-    }
-    results.parent.mkdir(parents=True, exist_ok=True)
+    whole = everything and given.sequences is None and given.frames is None
+    results = results_file(given, "dewatermark", is_whole=whole, root=ROOT)
+    told = facts_of(given) | {"all_cases": given.all_cases}
     for step in steps:
         step(bench)
         targets = {section: judge(section, rows) for section, rows in bench.rows.items()}
@@ -63,10 +50,7 @@ def main(argv: Sequence[str] | None = None, run: RunAll = all_in_own_process) ->
     for section, rows in bench.rows.items():
         parts = [render(section, rows) for render in (render_section, render_targets, render_losses)]
         print("\n" + "\n\n".join(part for part in parts if part))
-    for failure in bench.failures:
-        print("FAILED {section} {name} ({what}): {reason}".format(**failure))
-    print(f"\nnumbers: {results}\nlayers and sheets: {given.out}")
-    return 1 if bench.failures else 0
+    return bench.end(results)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -52,6 +52,13 @@ class Record:
             self.failures.append({"section": section, "name": name, "what": what, "reason": str(error)})
             print(f"benchmark: {section}: {name}: {what} failed: {error}", file=sys.stderr, flush=True)
 
+    def end(self, results: Path) -> int:
+        """Print what failed and where all lies; returns the exit code."""
+        for failure in self.failures:
+            print("FAILED {section} {name} ({what}): {reason}".format(**failure))
+        print(f"\nnumbers: {results}\nlayers and sheets: {self.out}")
+        return 1 if self.failures else 0
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         sections = {}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from benchmarks.once import RunError, RunOptions
 from benchmarks.sheets import LIMIT_BYTES
 from ddvideo.media import open_source, probe
 from ddvideo.store import result_names
+from tests.benchmark_checks import assert_one_line, run_without
 from tests.test_benchmark_haze import AIRLIGHT, confetti
 
 FRAMES = 9
@@ -205,16 +205,11 @@ def test_a_report_without_airlight_is_a_failure_and_no_crash(data, tmp_path, cap
     ],
 )
 def test_missing_data_is_one_line_and_exit_code_2(data, tmp_path, capsys, gone, said):
-    copy, out = tmp_path / "data", tmp_path / "out"
-    shutil.copytree(data, copy)
-    shutil.rmtree(copy / gone) if (copy / gone).is_dir() else (copy / gone).unlink()
     run = FakeRun()
-    assert main(["--data", str(copy), "--out", str(out)], run) == 2
+    assert run_without(gone, data, tmp_path, main, run) == 2
     printed = capsys.readouterr()
-    assert printed.err.count("\n") == 1
-    assert said in printed.err
-    assert not printed.out
-    assert not out.exists()
+    assert_one_line(printed, said)
+    assert not (tmp_path / "out").exists()
     assert not run.calls
 
 

@@ -21,6 +21,7 @@ from benchmarks.sheets import LIMIT_BYTES
 from ddvideo.media import open_source, probe
 from ddvideo.metrics import psnr_db
 from ddvideo.store import result_names
+from tests.benchmark_checks import assert_one_line, run_without
 from tests.test_benchmark_haze import confetti
 from tests.test_benchmark_marks import square, write_marks
 
@@ -311,16 +312,11 @@ def test_only_a_whole_measurement_takes_its_place_in_the_repository(tmp_path, mo
     ],
 )
 def test_missing_data_is_one_line_and_exit_code_2(data, tmp_path, capsys, gone, said):
-    copy, out = tmp_path / "data", tmp_path / "out"
-    shutil.copytree(data, copy)
-    shutil.rmtree(copy / gone) if (copy / gone).is_dir() else (copy / gone).unlink()
     run = FakeRun()
-    assert main(["--data", str(copy), "--out", str(out)], run) == 2
+    assert run_without(gone, data, tmp_path, main, run) == 2
     printed = capsys.readouterr()
-    assert printed.err.count("\n") == 1
-    assert said in printed.err
-    assert not printed.out
-    assert not out.exists()
+    assert_one_line(printed, said)
+    assert not (tmp_path / "out").exists()
     assert not run.calls
 
 
