@@ -119,6 +119,6 @@ def _decompose(
 
     from ddvideo.pipeline import decompose
 
-    single = [path] if isinstance(path, str | os.PathLike) else []
-    paths = [Path(one) for one in single or path]  # type: ignore[union-attr]
-    return decompose(paths, task=task, together=not single, options=task_options, **options)[0]
+    if isinstance(path, str | os.PathLike):
+        return decompose([Path(path)], task=task, options=task_options, **options)[0]
+    return decompose([Path(one) for one in path], task=task, together=True, options=task_options, **options)[0]
