@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import median_filter
+from scipy.ndimage import label, median_filter
 
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.hints.mark_edges import gradient
@@ -64,6 +64,9 @@ def shown(frames: Sequence[ByteArray], edges: FloatArray) -> FloatArray:
     there = smooth > 0.5
     switches = np.flatnonzero(np.diff(there))
     fading = _near(switches, len(there)) & (smooth > _LEAST) & (smooth < _MOST)
+    # A fade reaches from its switch; further away, edges of the scene may look like some of the mark's.
+    runs, _ = label(fading)
+    fading &= np.isin(runs, np.concatenate([runs[switches], runs[switches + 1]]))
     return np.asarray(np.where(fading, smooth, there), np.float32)
 
 

@@ -53,6 +53,13 @@ def test_a_mark_that_comes_or_goes_at_once_is_there_or_not(clean, hidden):
     np.testing.assert_array_equal(found(clean, strengths), strengths)
 
 
+def test_edges_like_a_mark_s_away_from_its_switch_are_no_fade(clean):
+    strengths = (np.arange(T) >= 24).astype(np.float32)
+    wanted = strengths.copy()
+    strengths[14:18] = 0.2
+    np.testing.assert_array_equal(found(clean, strengths), wanted)
+
+
 @pytest.mark.xfail(strict=True, reason="any frame near a switch whose edges look like some of the mark's is in a fade")
 def test_a_mark_that_comes_at_once_in_a_short_clip_has_no_fade():
     frames = scenery((6, 3), frames=24, seed=1)
