@@ -17,7 +17,7 @@ __all__ = ["FrameRange", "RunOptions", "box", "decomposing", "running", "togethe
 
 RUNNERS = ("auto", "inprocess", "ray")
 _FRAMES = re.compile(r"(\d{0,12}):(\d{0,12})", re.ASCII)
-_BOX = re.compile(r"(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6})", re.ASCII)
+_BOX = re.compile(r" *(\d{1,6}) *, *(\d{1,6}) *, *(\d{1,6}) *, *(\d{1,6}) *", re.ASCII)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FrameRange = tuple[int, int | None]
@@ -168,7 +168,7 @@ def _box(ctx: click.Context, param: click.Parameter, value: str | None) -> list[
     """``X,Y,W,H`` in pixels of the input."""
     if value is None:
         return None
-    found = _BOX.fullmatch(value.replace(" ", ""))
+    found = _BOX.fullmatch(value)
     numbers = [int(part) for part in found.groups()] if found else []
     if not numbers or min(numbers[2:]) == 0:
         raise click.BadParameter(f"{value!r} is not a box; write X,Y,W,H: left, top, width and height in pixels")

@@ -18,7 +18,7 @@ from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.compositing import mark_over, settle_mark
 from ddvideo.config import Settings
 from ddvideo.errors import UsageError
-from ddvideo.hints.mark_edges import constant_edges, find_marks
+from ddvideo.hints.mark_edges import Edges, constant_edges, find_marks
 from ddvideo.hints.mark_fit import fit_mark, least_alpha
 from ddvideo.hints.mark_scene import HIDDEN, Mark, scene_behind
 from ddvideo.hints.mark_stills import find_boxed_mark, find_shared_mark, fit_stills
@@ -86,7 +86,7 @@ def _found(window: Window, settings: Settings, warnings: list[str]) -> list[_Pat
     edges = constant_edges(window.frames, window.indices)
     patches = []
     if box is None or not edges.stands_still:
-        for piece, hull in find_marks(edges, inside=box):
+        for piece, hull in _candidates(edges, box):
             patch = _fitted(window, piece, hull, edges.score)
             if 0 < np.count_nonzero(patch.mark.alpha) < _MOST_COVERED * hull.size:
                 patches.append(patch)
@@ -109,6 +109,14 @@ def _found(window: Window, settings: Settings, warnings: list[str]) -> list[_Pat
     elif not patches:
         warnings.append(f"{where}: no mark was found: left as it was; --box X,Y,W,H tells where one is")
     return patches
+
+
+def _candidates(edges: Edges, box: BoolArray | None) -> list[tuple[BoolArray, BoolArray]]:
+    """Marks that can be told from the scene; in a box, those that reach into it, or what stays there at all."""
+    found = find_marks(edges)
+    if box is None:
+        return found
+    return [mark for mark in found if (mark[1] & box).any()] or find_marks(edges, inside=box)
 
 
 def _found_in_stills(window: Window, settings: Settings, warnings: list[str]) -> list[_Patch]:
