@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.motion.flow import dense_flow, to_grey
 
-__all__ = ["Edges", "constant_edges", "find_marks", "gradient"]
+__all__ = ["WEAK", "Edges", "constant_edges", "find_marks", "gradient"]
 
 _PARTS = 12
 _LEAST_PARTS = 4
@@ -20,7 +20,7 @@ _NOISE = 0.003
 """Of a part's mean gradient: what compression leaves."""
 _LEAST_EDGE = 0.012
 """Steps a pixel below this are not seen as an edge."""
-_SURE, _WEAK, _WEAKEST = 6.0, 3.0, 2.5
+_SURE, WEAK, _WEAKEST = 6.0, 3.0, 2.5
 """Standard errors that an edge is away from none: a mark has some of the first, and reaches as far as the second; in
 its hull the last is enough."""
 _CHANCE = 4e-4
@@ -84,7 +84,7 @@ def constant_edges(frames: Sequence[ByteArray], indices: Sequence[int]) -> Edges
             normal = np.where((score > best)[..., None], across, normal)
             best = np.maximum(best, score)
     normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), np.float32(1e-6))
-    motion = _way_within_parts(frames, indices, split, best < _WEAK)
+    motion = _way_within_parts(frames, indices, split, best < WEAK)
     crossed = (motion * normal**2).sum(2)
     # A long line that lies nearly along the motion stays nearly where it is.
     return Edges(
@@ -149,7 +149,7 @@ def find_marks(edges: Edges, *, inside: BoolArray | None = None) -> list[tuple[B
         for each, from the largest to the smallest, what it seems to cover (sure edges, what weakly continues them, and
         what they enclose), and the convex hull of that, which holds parts whose edges were not found: ``(h, w)``.
     """
-    weak = edges.score > _WEAK
+    weak = edges.score > WEAK
     if inside is not None:
         weak &= inside
         crossed = weak
@@ -175,7 +175,7 @@ def _edges_in(hull: BoolArray, edges: Edges) -> BoolArray:
     """A mark's edges: all in its hull, or, where the scene has lines that stay, the sure and the crossed ones."""
     around = cv2.dilate(hull.astype(np.uint8), np.ones((_NEAR_PX, _NEAR_PX), np.uint8)) > 0
     ring = around & ~hull
-    is_clear = not ring.any() or float((edges.score > _WEAK)[ring].mean()) < _LINES_SHARE
+    is_clear = not ring.any() or float((edges.score > WEAK)[ring].mean()) < _LINES_SHARE
     if is_clear:
         return hull & (edges.score > _WEAKEST)
     crossed = (edges.score > _WEAKEST) & (edges.crossed_px > _LEAST_CROSSED_PX / 2)

@@ -8,22 +8,26 @@ import cv2
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
+from ddvideo.hints.mark_errors import step_growth
+from ddvideo.hints.mark_outline import outlined
 from ddvideo.hints.mark_pixels import inpainted, tidied, unit
 from ddvideo.hints.mark_scene import (
     NOISE,
     OPAQUE,
+    UNTOLD,
     Mark,
     Predictions,
     combined,
     predict_scene,
     single_frames,
+    ways_between,
     without_flow,
 )
 
 __all__ = ["fit_mark", "least_alpha"]
 
-_DOUBTS = (0.1, 0.06, 0.04, 0.03)
-"""Error that alpha is taken to have after each round."""
+_ROUNDS, _FLOW_ROUNDS = 6, (1, 3)
+"""Alpha comes nearer to what it is with every round; the flow of the scene hardly changes after some."""
 _FIRST_INSIDE, _FIRST_AROUND = 0.2, 0.1
 """Error of the first estimate of the scene where the mark seems to be, and where it may reach."""
 _RIDGE, _STILL_RIDGE, _STILL = 3e-4, 1e-2, 0.12
@@ -45,6 +49,7 @@ def fit_mark(
     seen: FloatArray,
     piece: BoolArray,
     hull: BoolArray,
+    edges: BoolArray,
 ) -> Mark:
     """Alpha and colour of a constant mark over a scene that moves.
 
@@ -59,6 +64,7 @@ def fit_mark(
         seen: ``(T,)`` how much of the mark each frame shows, in [0, 1]; only frames that show all of it tell alpha.
         piece: ``(h, w)`` what the mark seems to cover.
         hull: ``(h, w)`` how far it may reach; beyond that alpha is 0.
+        edges: ``(h, w)`` where edges stay: a part of the mark that does not end at such is none.
 
     Returns: the mark; alpha is 0 everywhere if it turns out to be none.
     Source: the forward model and alternation of Dekel et al., CVPR 2017; instrumental variables: Reiersol, 1941.
@@ -67,15 +73,19 @@ def fit_mark(
     measured = [(inpainted(unit(frame), piece), doubt) for frame in frames]
     scene = [colours for colours, _ in measured]
     around = _variance_ratio(frames, hull)
-    filled = piece
     mark = Mark(alpha=np.zeros(piece.shape, np.float32), colour=np.zeros((*piece.shape, 3), np.float32))
-    for error in _DOUBTS:
-        predictions = predict_scene(measured, steps, scene=scene, filled=filled)
+    growth: FloatArray | None = None
+    ways = ways_between(scene, steps, piece)
+    for number in range(_ROUNDS):
+        if number in _FLOW_ROUNDS:
+            ways = ways_between(scene, steps, without_flow(mark))
+        predictions = predict_scene(measured, ways, growth)
         mark, colour = _regress(frames, predictions, seen, hull, around)
-        filled = without_flow(mark)
-        measured = single_frames(frames, mark, seen, doubt=error)
+        growth = step_growth(predictions.all())
+        # What shows through a mark that is not yet known would tell again what was thought of the mark before.
+        measured = single_frames(frames, mark, seen, doubt=UNTOLD)
         scene = list(combined(measured, predictions))
-    alpha = _tidy(mark.alpha, piece)
+    alpha = outlined(_tidy(mark.alpha, piece), edges)
     if _unexplained(frames, predictions, seen, mark, alpha > 0) > _MOST_UNEXPLAINED:
         alpha = np.zeros_like(alpha)
     return Mark(alpha=alpha, colour=colour)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
+from ddvideo.hints.mark_errors import Pair, corrected, step_growth
 from ddvideo.hints.mark_pixels import inpainted, unit
 from ddvideo.motion.carry import Link, Measured, carry
 from ddvideo.motion.flow import backward_warp, consistency, dense_flow, to_grey
@@ -18,12 +20,15 @@ __all__ = [
     "HIDDEN",
     "NOISE",
     "OPAQUE",
+    "UNTOLD",
     "Mark",
     "Predictions",
+    "Ways",
     "combined",
     "predict_scene",
     "scene_behind",
     "single_frames",
+    "ways_between",
     "without_flow",
 ]
 
@@ -31,7 +36,10 @@ NOISE = 0.015
 """Of a decoded frame's colours."""
 _DOUBT = 0.03
 """Error of a fitted mark's alpha."""
-_ROUNDS = 2
+UNTOLD = 0.5
+"""An error of alpha with which what shows through counts for next to nothing beside what other frames say."""
+_WHOLE = 0.9
+"""Frames that show less of a mark tell nothing of it."""
 _CONTRAST = 0.4
 """Between a mark and the scene, as a rule: an error of alpha times this is one of the colours."""
 _NO_FLOW, _NO_FLOW_PX = 0.7, 17
@@ -53,6 +61,10 @@ class Mark:
     """``(h, w, 3)`` in [0, 1]."""
 
 
+Ways: TypeAlias = tuple[list[Link | None], list[Link | None]]
+"""Per frame the way to the one before, and to the one after; None where that is not its neighbour in time."""
+
+
 @dataclass(kw_only=True, eq=False)
 class Predictions:
     """What other frames say of each frame: from before it and from after it."""
@@ -65,7 +77,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.colours[0])
 
-    def both(self, t: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def all(self) -> Iterator[Pair]:
+        """What is predicted of each frame, as :meth:`both` tells it."""
+        return map(self.both, range(len(self)))
+
+    def both(self, t: int) -> Pair:
         """Colour and precision from before, and from after frame ``t``, float32."""
         return (
             self.colours[0][t].astype(np.float32),
@@ -94,34 +110,31 @@ def scene_behind(
     """
     measured = single_frames(frames, mark, seen, doubt=_DOUBT, drawn=drawn)
     scene, filled = [colours for colours, _ in measured], without_flow(mark)
-    for _ in range(_ROUNDS):
-        predictions = predict_scene(measured, steps, scene=scene, filled=filled)
-        scene = list(combined(measured, predictions))
+    ways = ways_between(scene, steps, filled)
+    apart = predict_scene(single_frames(frames, mark, seen, doubt=UNTOLD, drawn=drawn), ways)
+    measured = corrected(measured, apart.all(), (mark.alpha > 0) & (mark.alpha <= HIDDEN), (seen > _WHOLE).tolist())
+    growth = step_growth(apart.all())
+    scene = list(combined(measured, predict_scene(measured, ways, growth)))
+    predictions = predict_scene(measured, ways_between(scene, steps, filled), growth)
+    scene = list(combined(measured, predictions))
     covered = (mark.alpha > 0)[..., None]
     for frame, colours in zip(frames, scene, strict=True):
         yield np.where(covered, colours, unit(frame))
 
 
-def predict_scene(
-    measured: Sequence[Measured],
-    steps: Sequence[FloatArray | None],
-    *,
-    scene: Sequence[FloatArray],
-    filled: BoolArray,
-) -> Predictions:
+def predict_scene(measured: Sequence[Measured], ways: Ways, growth: FloatArray | None = None) -> Predictions:
     """Carry the scene from frame to frame, both ways.
 
     Args:
         measured: what each frame by itself tells of the scene.
-        steps: see :func:`ddvideo.hints.mark_fit.fit_mark`.
-        scene: ``(h, w, 3)``: the scene as far as it is known; the flow is that of these.
-        filled: ``(h, w)``: where they tell no flow, so that it is taken from the surroundings.
+        ways: between the frames.
+        growth: ``(h, w)``: see :func:`ddvideo.motion.carry.carry`.
     """
-    back, ahead = _links(scene, steps, filled)
+    back, ahead = ways
     count = len(measured)
     found = Predictions()
     for way, (order, links) in enumerate(((range(count), back), (range(count - 1, -1, -1), ahead))):
-        for colour, precision in carry((measured[t] for t in order), [links[t] for t in order]):
+        for colour, precision in carry((measured[t] for t in order), [links[t] for t in order], growth):
             found.colours[way].append(colour.astype(np.float16))
             found.precisions[way].append(precision.astype(np.float16))
     found.colours[1].reverse()
@@ -173,10 +186,14 @@ def without_flow(mark: Mark) -> BoolArray:
     return cv2.dilate(opaque, np.ones((_NO_FLOW_PX, _NO_FLOW_PX), np.uint8)) > 0
 
 
-def _links(
-    scene: Sequence[FloatArray], steps: Sequence[FloatArray | None], filled: BoolArray
-) -> tuple[list[Link | None], list[Link | None]]:
-    """Per frame the way to the one before and to the one after."""
+def ways_between(scene: Sequence[FloatArray], steps: Sequence[FloatArray | None], filled: BoolArray) -> Ways:
+    """The ways of the scene from frame to frame.
+
+    Args:
+        scene: ``(h, w, 3)``: the scene as far as it is known; the flow is that of these.
+        steps: see :func:`ddvideo.hints.mark_fit.fit_mark`.
+        filled: ``(h, w)``: where they tell no flow, so that it is taken from the surroundings.
+    """
     greys = [to_grey((colours * 255).round().astype(np.uint8)) for colours in scene]
     back: list[Link | None] = [None] * len(greys)
     ahead: list[Link | None] = [None] * len(greys)

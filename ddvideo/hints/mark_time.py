@@ -10,7 +10,7 @@ from scipy.ndimage import label, median_filter
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.hints.mark_edges import gradient
 from ddvideo.hints.mark_pixels import unit
-from ddvideo.hints.mark_scene import Mark, predict_scene, single_frames, without_flow
+from ddvideo.hints.mark_scene import Mark, predict_scene, single_frames, ways_between, without_flow
 
 __all__ = ["measured_fade", "shown", "signature"]
 
@@ -89,7 +89,7 @@ def measured_fade(
     for t in np.flatnonzero(near).tolist():
         measured[t] = measured[t][0], np.where(covered, np.float32(_FADING_VARIANCE), measured[t][1])
     scene = [colours for colours, _ in measured]
-    predictions = predict_scene(measured, steps, scene=scene, filled=without_flow(mark))
+    predictions = predict_scene(measured, ways_between(scene, steps, without_flow(mark)))
     found = seen.copy()
     for t in np.flatnonzero(near).tolist():
         before, sure_before, after, sure_after = predictions.both(t)

@@ -25,7 +25,9 @@ _GATE = 9.0
 """A prediction whose squared error is more than this many variances away from what is seen is none."""
 
 
-def carry(measured: Iterable[Measured], links: Sequence[Link | None]) -> Iterator[tuple[FloatArray, FloatArray]]:
+def carry(
+    measured: Iterable[Measured], links: Sequence[Link | None], growth: FloatArray | None = None
+) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Predict each frame from those before it, without what is measured in the frame itself.
 
     A Kalman filter a pixel, whose state moves along the flow: the prediction is corrected by the frame's measurement
@@ -34,6 +36,7 @@ def carry(measured: Iterable[Measured], links: Sequence[Link | None]) -> Iterato
     Args:
         measured: frame by frame.
         links: per frame the way to the frame before it; None where there is none.
+        growth: ``(h, w)``: by how much the variance that a step adds is larger than as a rule.
 
     Yields:
         per frame the prediction ``(h, w, 3)`` and its precision ``(h, w)``, the inverse variance; 0: nothing is known.
@@ -47,9 +50,8 @@ def carry(measured: Iterable[Measured], links: Sequence[Link | None]) -> Iterato
             continue
         flow, trust = link
         predicted = backward_warp(state[0], flow, cubic=True)
-        spread: FloatArray = (
-            backward_warp(state[1], flow) + np.float32(_DRIFT**2) + np.float32(_LOST**2) * (1 - trust) ** 2
-        )
+        added = np.float32(_DRIFT**2) + np.float32(_LOST**2) * (1 - trust) ** 2
+        spread: FloatArray = backward_warp(state[1], flow) + (added if growth is None else growth * added)
         yield predicted, np.asarray(1 / spread, np.float32)
         away = ((values - predicted) ** 2).mean(2)
         spread += np.where(away > _GATE * (variance + spread), away, 0)

@@ -18,7 +18,7 @@ from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.compositing import mark_over, settle_mark
 from ddvideo.config import Settings
 from ddvideo.errors import UsageError
-from ddvideo.hints.mark_edges import Edges, constant_edges, find_marks
+from ddvideo.hints.mark_edges import WEAK, Edges, constant_edges, find_marks
 from ddvideo.hints.mark_fit import fit_mark, least_alpha
 from ddvideo.hints.mark_scene import HIDDEN, Mark, scene_behind
 from ddvideo.hints.mark_stills import find_boxed_mark, find_shared_mark, fit_stills
@@ -185,7 +185,7 @@ def _fitted(window: Window, piece: BoolArray, hull: BoolArray, score: FloatArray
     edges = signature(frames, (score[part] > 0) & piece[part])
     seen = shown(frames, edges)
     steps = pixel_steps(window.camera.matrices, window.indices, window.size, (top, left))
-    mark = fit_mark(frames, steps, seen, piece[part], hull[part])
+    mark = fit_mark(frames, steps, seen, piece[part], hull[part], score[part] > WEAK)
     seen = measured_fade(frames, steps, mark, seen)
     return _Patch(top=top, left=left, mark=mark, edges=edges, seen=seen, steps=steps)
 

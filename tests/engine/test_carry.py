@@ -135,3 +135,12 @@ def test_backwards_it_tells_what_later_frames_say():
 def test_as_many_links_as_frames_are_needed():
     with pytest.raises(ValueError, match="shorter"):
         list(carry(measured(np.zeros((T, H, W, 3))), links(frames=T - 1)))
+
+
+def test_a_step_that_adds_more_leaves_less_precision():
+    more = np.ones((H, W), np.float32)
+    more[:, 28:] = 9
+    (_, (_, plain), *_), (_, (_, grown), *_) = carry(once(), links()), carry(once(), links(), more)
+    np.testing.assert_array_equal(plain[:, :28], grown[:, :28])
+    added = 1 / plain[:, 28:] - 1e-4
+    np.testing.assert_allclose(1 / grown[:, 28:] - 1e-4, 9 * added, rtol=0.01)

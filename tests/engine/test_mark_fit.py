@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ddvideo.hints.mark_edges import constant_edges, find_marks
+from ddvideo.hints.mark_edges import WEAK, constant_edges, find_marks
 from ddvideo.hints.mark_fit import fit_mark
 from ddvideo.hints.mark_scene import Mark, scene_behind
 from ddvideo.metrics import psnr_db
@@ -46,6 +46,7 @@ class Case:
     alpha: np.ndarray
     colour: np.ndarray
     hull: np.ndarray
+    edges: np.ndarray
     mark: Mark
 
     @property
@@ -65,9 +66,11 @@ def case(kind):
     alpha, colour = KINDS[kind]
     clean = scenery(PAN)
     frames = eight_bits(marked(clean, alpha, colour))
-    ((piece, hull),) = find_marks(constant_edges(frames, range(T)))
-    mark = fit_mark(frames, steps(), WHOLE, piece, hull)
-    return Case(clean, frames, alpha, colour, hull, mark)
+    found = constant_edges(frames, range(T))
+    ((piece, hull),) = find_marks(found)
+    edges = found.score > WEAK
+    mark = fit_mark(frames, steps(), WHOLE, piece, hull, edges)
+    return Case(clean, frames, alpha, colour, hull, edges, mark)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -89,7 +92,7 @@ def test_a_mark_that_reaches_beyond_the_hull_ends_there():
     it = case("white")
     hull = it.hull.copy()
     hull[:, 60:] = False
-    mark = fit_mark(it.frames[:10], steps(frames=10), WHOLE[:10], (it.alpha > 0.1) & hull, hull)
+    mark = fit_mark(it.frames[:10], steps(frames=10), WHOLE[:10], (it.alpha > 0.1) & hull, hull, it.edges)
     assert not mark.alpha[:, 60:].any()
     assert mark.alpha[:, :56].max() > 0.5
 
@@ -153,7 +156,7 @@ def test_frames_without_a_way_to_each_other_are_told_by_themselves():
 @pytest.mark.parametrize("frames", [1, 2])
 def test_one_or_two_frames(frames):
     it = case("white")
-    mark = fit_mark(it.frames[:frames], steps(frames=frames), WHOLE[:frames], it.alpha > 0.1, it.hull)
+    mark = fit_mark(it.frames[:frames], steps(frames=frames), WHOLE[:frames], it.alpha > 0.1, it.hull, it.edges)
     assert np.isfinite(mark.alpha).all()
     assert np.isfinite(mark.colour).all()
     scene = list(scene_behind(it.frames[:frames], steps(frames=frames), mark, WHOLE[:frames]))
