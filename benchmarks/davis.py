@@ -14,10 +14,21 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from ddvideo.arrays import BoolArray, ByteArray
 
-__all__ = ["DataError", "DavisSequence", "load_published", "load_sequences", "read_frame", "read_mask", "write_clip"]
+__all__ = [
+    "CRF",
+    "DataError",
+    "DavisSequence",
+    "load_published",
+    "load_sequences",
+    "read_frame",
+    "read_mask",
+    "write_clip",
+]
 
 FPS = 25
-X264 = {"crf": "18", "threads": "1", "x264-params": "mbtree=0"}
+CRF = 18
+"""Quality of clips that are written, unless told otherwise."""
+X264 = {"threads": "1", "x264-params": "mbtree=0"}
 """The same frames give the same file: with its macroblock tree, x264 gives others from one time to the next."""
 _SMPTE170M, _LIMITED = 6, 1  # as H.264 names BT.601
 
@@ -113,12 +124,13 @@ def read_mask(path: Path) -> BoolArray:
     return np.asarray(image > 0, np.bool_)
 
 
-def write_clip(path: Path, frames: Iterable[Path | ByteArray]) -> Path:
-    """Write frames (even sizes) as H.264 in MP4: 4:2:0, 25 fps, CRF 18, BT.601 limited range; returns ``path``.
+def write_clip(path: Path, frames: Iterable[Path | ByteArray], *, crf: int = CRF) -> Path:
+    """Write frames (even sizes) as H.264 in MP4: 4:2:0, 25 fps, BT.601 limited range; returns ``path``.
 
     Args:
         path: of the clip.
         frames: files, or pictures ``(H, W, 3)`` uint8 RGB.
+        crf: quality, 0 (nothing is lost but by 4:2:0) to 51.
 
     Raises:
         DataError: a frame cannot be read or is of another size than the first.
@@ -129,7 +141,7 @@ def write_clip(path: Path, frames: Iterable[Path | ByteArray]) -> Path:
         for index, frame in enumerate(frames):
             rgb = read_frame(frame) if isinstance(frame, Path) else frame
             if stream is None:
-                stream = out.add_stream("libx264", rate=FPS, options=X264)
+                stream = out.add_stream("libx264", rate=FPS, options={"crf": str(crf), **X264})
                 stream.height, stream.width = rgb.shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.codec_context.colorspace = _SMPTE170M

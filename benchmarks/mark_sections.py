@@ -14,7 +14,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from benchmarks.davis import DataError, DavisSequence, load_sequences, read_frame, write_clip
+from benchmarks.davis import CRF, DataError, DavisSequence, load_sequences, read_frame, write_clip
 from benchmarks.mark_bench import Bench, Marked, measure_clean, measure_marked
 from benchmarks.mark_cases import OPAQUE, STILLS, TRANSLUCENT, Case, in_threes, translucent_cases
 from benchmarks.marks import compose, grown_box, make_mark
@@ -32,12 +32,16 @@ BOX_MARGIN_PX = 8
 
 @dataclass(frozen=True)
 class Ask:
-    """Which material: the data folder, only these sequences and so many frames of each (None: all), every case."""
+    """Which material: the data folder, only these sequences and so many frames of each (None: all), every case.
+
+    Clips are handed over as H.264 of the quality ``crf``.
+    """
 
     data: Path
     sequences: Sequence[str] | None = None
     frames: int | None = None
     all_cases: bool = False
+    crf: int = CRF
 
 
 Step: TypeAlias = Callable[[Bench], None]
@@ -54,8 +58,8 @@ def video(ask: Ask) -> list[Step]:
     steps: list[Step] = []
     for sequence in sequences:
         for case in TRANSLUCENT if ask.all_cases else rotation[sequence.name]:
-            steps.append(partial(_video, ask.data, "translucent", sequence, case))
-        steps += [partial(_video, ask.data, "opaque", sequence, case) for case in OPAQUE]
+            steps.append(partial(_video, ask, "translucent", sequence, case))
+        steps += [partial(_video, ask, "opaque", sequence, case) for case in OPAQUE]
     return steps
 
 
@@ -84,7 +88,7 @@ def single(ask: Ask) -> list[Step]:
 
 def unmarked(ask: Ask) -> list[Step]:
     """Clips without a mark, which must stay as they are."""
-    return [partial(_unmarked, sequence) for sequence in _sequences(ask)]
+    return [partial(_unmarked, sequence, ask.crf) for sequence in _sequences(ask)]
 
 
 SECTIONS: Mapping[str, Callable[[Ask], list[Step]]] = {
@@ -92,12 +96,12 @@ SECTIONS: Mapping[str, Callable[[Ask], list[Step]]] = {
 }
 
 
-def _video(data: Path, section: str, sequence: DavisSequence, case: Case, bench: Bench) -> None:
-    mark = make_mark(*case, data, CLIP_PX[1], CLIP_PX[0])
+def _video(ask: Ask, section: str, sequence: DavisSequence, case: Case, bench: Bench) -> None:
+    mark = make_mark(*case, ask.data, CLIP_PX[1], CLIP_PX[0])
     name = f"{sequence.name}-{mark.name}"
     with bench.watched(section, name, "mark"):
         clip = bench.out / section / "inputs" / f"{name}.mp4"
-        write_clip(clip, (compose(frame, mark) for frame in _frames(sequence)))
+        write_clip(clip, (compose(frame, mark) for frame in _frames(sequence)), crf=ask.crf)
         measure_marked(
             bench, section, Marked(name, (clip,), partial(_frames, sequence), mark), motion=section == "opaque"
         )
@@ -126,9 +130,9 @@ def _single(data: Path, picture: Path, case: Case, bench: Bench) -> None:
         measure_marked(bench, "single", Marked(name, (path,), lambda: [clean], mark, (box,)))
 
 
-def _unmarked(sequence: DavisSequence, bench: Bench) -> None:
+def _unmarked(sequence: DavisSequence, crf: int, bench: Bench) -> None:
     with bench.watched("unmarked", sequence.name, "clip"):
-        clip = write_clip(bench.out / "unmarked" / "inputs" / f"{sequence.name}.mp4", _frames(sequence))
+        clip = write_clip(bench.out / "unmarked" / "inputs" / f"{sequence.name}.mp4", _frames(sequence), crf=crf)
         measure_clean(bench, "unmarked", sequence.name, clip)
 
 

@@ -250,6 +250,23 @@ def test_a_part_has_the_cases_of_the_whole(data, tmp_path):
     assert {options.overrides for _, _, options in run.calls} == {(("weight", 0.5),)}
 
 
+def test_clips_are_handed_over_in_the_quality_that_was_asked_for(data, tmp_path):
+    """The lower, the nearer they are to what was there, with and without a mark."""
+    asked = ["--data", str(data), "--no-sheets", "--only", "video,unmarked", "--frames", "3", "--sequences", "koi"]
+    coded, clean = {}, {}
+    (sequence,) = load_sequences(data / "davis", ["koi"], limit=3, masks=False)
+    truth = np.stack(list(mark_sections._frames(sequence)))
+    for crf in (0, 40):
+        out = tmp_path / str(crf)
+        assert main([*asked, "--crf", str(crf), "--out", str(out)], FakeRun()) == 0
+        told = json.loads((out / "dewatermark-balanced.json").read_text())
+        assert told["crf"] == crf
+        coded[crf] = [row["variants"]["input"]["psnr_coding_db"] for row in told["sections"]["translucent"]["rows"]]
+        clean[crf] = psnr_db(np.stack(list(pictures_of(out / "unmarked/inputs/koi.mp4"))) / 255, truth / 255)
+    assert min(coded[0]) > max(coded[40]) + 3
+    assert clean[0] > clean[40] + 3
+
+
 def test_a_failure_is_named_and_the_baselines_are_told(data, tmp_path, capsys):
     run = FakeRun(lambda out: out.name == "blue-measured-1")
     assert main(["--data", str(data), "--out", str(tmp_path), "--only", "single"], run) == 1
@@ -289,6 +306,8 @@ def test_a_layer_that_lacks_a_frame_or_is_missing_is_a_failure(data, tmp_path, c
         (["--sequences", "koi"], False),
         (["--set", "weight=1"], False),
         (["--all-cases"], False),
+        (["--crf", "0"], False),
+        (["--crf", "18"], True),
         (["--only", "video"], False),
     ],
 )
@@ -326,6 +345,7 @@ def test_missing_data_is_one_line_and_exit_code_2(data, tmp_path, capsys, gone, 
         (["--sequences", "trout"], "trout"),
         (["--only", "video,audio"], "audio"),
         (["--frames", "2"], "at least 3"),
+        (["--crf", "52"], "0 to 51"),
         (["--set", "weight"], "--set"),
     ],
 )
