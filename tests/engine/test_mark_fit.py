@@ -120,6 +120,25 @@ def test_beside_the_mark_the_scene_is_the_frame_bit_by_bit(kind):
     np.testing.assert_array_equal(it.scene()[:, beside], unit(it.frames)[:, beside])
 
 
+def test_what_does_not_end_at_edges_that_were_seen_is_no_mark():
+    it = case("white")
+    given = it.frames[:10], steps(frames=10), WHOLE[:10], it.alpha > 0.1, it.hull
+    assert fit_mark(*given, it.edges).alpha.max() > 0.5
+    assert not fit_mark(*given, np.zeros_like(it.edges)).alpha.any()
+
+
+def test_a_colour_that_is_wrong_is_noticed_and_other_frames_are_believed():
+    it = case("white")
+    mark = Mark(alpha=it.alpha, colour=white() - np.float32(0.1))
+    assert it.db(np.stack(list(scene_behind(it.frames, steps(), mark, WHOLE)))) > 32
+
+
+def test_over_a_scene_that_moves_as_the_flow_says_frames_tell_more_of_each_other():
+    it = case("white")
+    mark = Mark(alpha=it.alpha, colour=it.colour)
+    assert it.db(np.stack(list(scene_behind(it.frames, steps(), mark, WHOLE)))) > 57.5
+
+
 def test_frames_that_do_not_show_the_mark_come_back_and_help():
     """Behind an opaque plate before a still scene, they are all there is."""
     clean = np.repeat(scenery(frames=1), 8, 0)
