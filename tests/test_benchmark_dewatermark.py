@@ -251,20 +251,16 @@ def test_a_part_has_the_cases_of_the_whole(data, tmp_path):
 
 
 def test_clips_are_handed_over_in_the_quality_that_was_asked_for(data, tmp_path):
-    """The lower, the nearer they are to what was there, with and without a mark."""
     asked = ["--data", str(data), "--no-sheets", "--only", "video,unmarked", "--frames", "3", "--sequences", "koi"]
-    coded, clean = {}, {}
-    (sequence,) = load_sequences(data / "davis", ["koi"], limit=3, masks=False)
-    truth = np.stack(list(mark_sections._frames(sequence)))
+    sizes, coded_db = {}, {}
     for crf in (0, 40):
-        out = tmp_path / str(crf)
-        assert main([*asked, "--crf", str(crf), "--out", str(out)], FakeRun()) == 0
-        told = json.loads((out / "dewatermark-balanced.json").read_text())
-        assert told["crf"] == crf
-        coded[crf] = [row["variants"]["input"]["psnr_coding_db"] for row in told["sections"]["translucent"]["rows"]]
-        clean[crf] = psnr_db(np.stack(list(pictures_of(out / "unmarked/inputs/koi.mp4"))) / 255, truth / 255)
-    assert min(coded[0]) > max(coded[40]) + 3
-    assert clean[0] > clean[40] + 3
+        assert main([*asked, "--crf", str(crf), "--out", str(tmp_path / str(crf))], FakeRun()) == 0
+        told = json.loads((tmp_path / str(crf) / "dewatermark-balanced.json").read_text())
+        rows = told["sections"]["translucent"]["rows"]
+        coded_db[told["crf"]] = [row["variants"]["input"]["psnr_coding_db"] for row in rows]
+        sizes[crf] = (tmp_path / str(crf) / "unmarked" / "inputs" / "koi.mp4").stat().st_size
+    assert min(coded_db[0]) > max(coded_db[40]) + 3
+    assert sizes[0] > 3 * sizes[40]
 
 
 def test_a_failure_is_named_and_the_baselines_are_told(data, tmp_path, capsys):
