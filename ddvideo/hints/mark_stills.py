@@ -12,6 +12,7 @@ from ddvideo.arrays import BoolArray, ByteArray, FloatArray
 from ddvideo.hints.mark_layer import Fit, alpha_of, fit_alpha, fit_free_colour, fit_strength, level_of, lowest_log_clear
 from ddvideo.hints.mark_level import strokes, supported, voted_level
 from ddvideo.hints.mark_pairs import Pairs
+from ddvideo.hints.mark_peel import peeled
 from ddvideo.hints.mark_pieces import Pieces, coloured_pieces, one_piece, only, relabelled, seams, without_faint
 from ddvideo.hints.mark_pixels import inpainted, tidied, unit
 from ddvideo.hints.mark_scene import Mark
@@ -136,6 +137,10 @@ def fit_stills(images: Sequence[ByteArray], piece: BoolArray, hull: BoolArray) -
 
 def _fit(images: FloatArray, piece: BoolArray, hull: BoolArray) -> tuple[FloatArray, FloatArray]:
     pairs = Pairs(hull)
+    if len(images) == 1:
+        flat = peeled(images[0], hull)
+        if flat is not None:
+            return flat
     fit, pieces = _fit_one(images, piece, pairs) if len(images) == 1 else _fit_several(images, pairs)
     if fit.gain < _LEAST_GAIN:
         return np.zeros(hull.shape, np.float32), pieces.colour
