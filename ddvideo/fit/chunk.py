@@ -116,6 +116,6 @@ def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Share
         clock=clock,
         tell=tell,
         memory=shared.memory,
-        start=shared.weights,
-        effort=REFINING,
+        start=shared.weights if task.shares_weights else None,
+        effort=REFINING if task.shares_weights else 1.0,
     )

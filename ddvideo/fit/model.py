@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from ddvideo.arrays import FloatArray
 from ddvideo.errors import UsageError
 from ddvideo.hardware import supports_bf16
-from ddvideo.nn import ConstantGenerator, GridGenerator, HourglassGenerator, LayerMotion, RegionGenerator
+from ddvideo.nn import (
+    ConstantGenerator,
+    GridGenerator,
+    HourglassGenerator,
+    LayerMotion,
+    PyramidGenerator,
+    RegionGenerator,
+)
 from ddvideo.tasks.task import Layer, Task
 from ddvideo.tasks.window import Motion, Seeds, Window
 
@@ -51,6 +58,7 @@ class Model(nn.Module):
         frame = Motion(matrices=still, bounds=np.array([-1, -1, 1, 1], np.float32))
         self._given = {"still": frame, "camera": window.camera, **seeds.motions}
         drawn = [layer for layer in task.layers if layer.generator is not None]
+        self._signed = {layer.name for layer in drawn if layer.signed}
         self.motions = nn.ModuleDict({layer.name: self._motion(layer) for layer in drawn})
         self.generators = nn.ModuleDict({layer.name: self._generator(layer, seeds) for layer in drawn})
         self.to(device)
@@ -62,7 +70,10 @@ class Model(nn.Module):
         if given is None:
             raise UsageError(f"layer {layer.name} moves with {layer.motion!r}, but the seeds have no such motion")
         return LayerMotion(
-            torch.from_numpy(given.matrices), torch.from_numpy(given.bounds), learned=layer.learned_motion
+            torch.from_numpy(given.matrices),
+            torch.from_numpy(given.bounds),
+            learned=given.learned,
+            aspect=self.size[1] / self.size[0],
         )
 
     def _generator(self, layer: Layer, seeds: Seeds) -> nn.Module:
@@ -76,6 +87,8 @@ class Model(nn.Module):
         x0, y0, x1, y1 = self._given[layer.motion].bounds.tolist()
         across, down = layer.canvas_px * (x1 - x0) / 2, layer.canvas_px * height / width * (y1 - y0) / 2
         canvas = (max(round(across), 8), max(round(down), 8))
+        if layer.generator == "pyramid":
+            return PyramidGenerator(canvas, layer.channels, **layer.options)
         if layer.generator == "grid":
             return GridGenerator(canvas, layer.channels, **layer.options)
         hourglass = HourglassGenerator(canvas, layer.channels, **layer.options)
@@ -101,7 +114,7 @@ class Model(nn.Module):
             xy: ``(B, h, w, 2)`` in [-1, 1] over the frame.
 
         Returns:
-            name to ``(B, C, h, w)`` in [0, 1], float32.
+            name to ``(B, C, h, w)``, float32, in [0, 1] unless the layer is signed.
         """
         drawn = {}
         for name in names:
@@ -111,7 +124,7 @@ class Model(nn.Module):
             half = isinstance(generator, HourglassGenerator) and supports_bf16(self.device_name)
             with torch.autocast(torch.device(self.device_name).type, torch.bfloat16, enabled=half):
                 values = generator(self.times[position], points)
-            drawn[name] = torch.sigmoid(values.float())
+            drawn[name] = values.float() if name in self._signed else torch.sigmoid(values.float())
         return drawn
 
     @torch.no_grad()

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from ddvideo.errors import DecompositionError
 from ddvideo.fit.batch import Sampler
+from ddvideo.fit.linked import LinkedSampler
 from ddvideo.fit.model import Model
 from ddvideo.fit.stopping import Settling
 from ddvideo.fit.terms import phase_loss
-from ddvideo.nn import GridGenerator, LayerMotion
+from ddvideo.nn import GridGenerator, LayerMotion, PyramidGenerator
 from ddvideo.tasks.task import Phase, Task
 from ddvideo.tasks.window import Seeds, Window
 
@@ -113,7 +114,7 @@ def _attempt(
     planned = sum(_steps(phase, effort) for phase in task.phases)
     begun = 0
     for phase in task.phases:
-        sampler = Sampler(window, seeds, phase, device, generator)
+        sampler = _sampler(window, seeds, phase, device, generator)
         count, begin = _steps(phase, effort), begun
 
         def tell_step(done: int, loss: float, begin: int = begin) -> None:
@@ -125,10 +126,20 @@ def _attempt(
             break
         if phase.reseed is not None:
             seeds = phase.reseed(window, seeds, model.render)
+            if seeds.is_enough:
+                break
             model.bind(seeds, rescale=start is None)
     if not all(bool(values.isfinite().all()) for values in model.parameters()):
         loss = math.nan  # the last step's gradient was not a number, though its loss was
     return Fitted(model=model, seeds=seeds, steps=steps, loss=loss, warnings=())
+
+
+def _sampler(
+    window: Window, seeds: Seeds, phase: Phase, device: str, generator: torch.Generator
+) -> Sampler | LinkedSampler:
+    if seeds.links:
+        return LinkedSampler(window, seeds.links, phase, device, generator)
+    return Sampler(window, seeds, phase, device, generator)
 
 
 def _steps(phase: Phase, effort: float) -> int:
@@ -139,7 +150,7 @@ def _run_phase(
     task: Task,
     phase: Phase,
     model: Model,
-    sampler: Sampler,
+    sampler: Sampler | LinkedSampler,
     steps: int,
     generator: torch.Generator,
     tell: Callable[[int, float], None],
@@ -175,10 +186,12 @@ def _parameters(phase: Phase, model: Model) -> list[dict[str, object]]:
     groups: list[dict[str, object]] = []
     for name in phase.layers:
         generator, motion = model.generators[name], model.motions[name]
-        grids = set(generator.grids) if isinstance(generator, GridGenerator) else set()
-        groups.append({"params": [p for p in generator.parameters() if p not in grids], "lr": phase.rate})
-        if grids:
-            groups.append({"params": [p for p in generator.parameters() if p in grids], "lr": phase.grid_rate})
+        grids = list(generator.grids) if isinstance(generator, GridGenerator | PyramidGenerator) else []
+        others = set(generator.parameters()) - set(grids)
+        groups.append({"params": [p for p in generator.parameters() if p in others], "lr": phase.rate})
+        trained = [grids[octave] for octave in phase.octaves or range(len(grids))]
+        if trained:
+            groups.append({"params": trained, "lr": phase.grid_rate})
         if isinstance(motion, LayerMotion) and motion.learned:
             groups.append({"params": list(motion.parameters()), "lr": 0.2 * phase.rate})
     return groups

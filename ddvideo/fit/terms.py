@@ -13,6 +13,7 @@ from ddvideo.losses import (
     agreement_loss,
     binary_loss,
     coherence_loss,
+    energy_loss,
     envelope_loss,
     exclusion_loss,
     reconstruction_loss,
@@ -68,6 +69,11 @@ def _envelope(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
     return envelope_loss(drawn[term.layers[0]], _target(term, batch), **term.options)
 
 
+def _energy(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
+    """A layer has nothing that nothing asks for."""
+    return sum_of(energy_loss(drawn[name], **term.options) for name in term.layers)
+
+
 def _target(term: Term, batch: Batch) -> Tensor:
     if term.target is None:
         raise UsageError(f"a term {term.name} needs a target")
@@ -82,6 +88,7 @@ TERMS: Mapping[str, Callable[[Term, Batch, Drawn, Task], Tensor]] = {
     "smoothness": _smoothness,
     "agreement": _agreement,
     "envelope": _envelope,
+    "energy": _energy,
 }
 
 
@@ -94,6 +101,8 @@ def phase_loss(phase: Phase, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
     unknown = [term.name for term in phase.terms if term.name not in TERMS]
     if unknown:
         raise UsageError(f"phase {phase.name} names the term {unknown[0]!r}; there are {', '.join(TERMS)}")
+    if task.derive is not None:
+        drawn = {**drawn, **task.derive(batch.frame, drawn)}
     return sum_of(term.weight * TERMS[term.name](term, batch, drawn, task) for term in phase.terms)
 
 

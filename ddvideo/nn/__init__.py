@@ -9,6 +9,14 @@ from ddvideo.nn.constant import ConstantGenerator
 from ddvideo.nn.grid import GridGenerator
 from ddvideo.nn.hourglass import HourglassGenerator
 from ddvideo.nn.motion import LayerMotion
+from ddvideo.nn.pyramid import PyramidGenerator
 from ddvideo.nn.region import RegionGenerator
 
-__all__ = ["ConstantGenerator", "GridGenerator", "HourglassGenerator", "LayerMotion", "RegionGenerator"]
+__all__ = [
+    "ConstantGenerator",
+    "GridGenerator",
+    "HourglassGenerator",
+    "LayerMotion",
+    "PyramidGenerator",
+    "RegionGenerator",
+]

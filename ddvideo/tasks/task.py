@@ -15,7 +15,7 @@ from ddvideo.tasks.window import Conclusion, Footage, Memory, Neighbourhood, Obs
 __all__ = ["Layer", "Layers", "Phase", "Task", "Term", "check_options"]
 
 Layers: TypeAlias = Mapping[str, Any]
-GeneratorKind = Literal["grid", "hourglass", "region", "constant"]
+GeneratorKind = Literal["grid", "pyramid", "hourglass", "region", "constant"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,8 @@ class Layer:
     """None for a layer that ``finish`` computes from the picture and the other layers."""
     motion: str = "still"
     """Which of the seeds' motions leads from a frame to its canvas; ``still`` and ``camera`` are always there."""
-    learned_motion: bool = False
+    signed: bool = False
+    """Whether its values are what the generator says, around 0; else they are brought into [0, 1]."""
     canvas_px: int = 144
     """Width of one frame on the canvas, in canvas pixels."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -68,6 +69,8 @@ class Phase:
     """Pairs of neighbouring frames in a step."""
     points: int = 512
     """Points looked at in each frame; 0: a raster over the whole frame, as terms with spatial derivatives need it."""
+    octaves: tuple[int, ...] = ()
+    """Which of the layers' grids are trained, counted from the coarsest; all of them if none is named."""
     rate: float = 5e-3
     grid_rate: float = 2e-2
     reseed: Callable[[Window, Seeds, Render], Seeds] | None = None
@@ -94,6 +97,10 @@ class Task:
     """Maps at working size from the fitted layers (without a fit, from the seeds), and what a shot's chunks share."""
     finish: Callable[[Footage], Iterator[Mapping[str, FloatArray]]]
     """Layers at the input's own size, frame by frame, settled."""
+    derive: Callable[[Any, Layers], Layers] | None = None
+    """Layers without a generator that terms look at, from the frame and the drawn ones, as tensors ``(B, C, h, w)``."""
+    shares_weights: bool = True
+    """Whether the chunks of a long shot start from the weights of its prior; if not, each is fitted by itself."""
     drawn: tuple[str, ...] = ()
     """Fitted layers that ``finish`` wants at working size."""
     offsets: tuple[int, ...] = (-4, -2, -1, 1, 2, 4)

@@ -13,6 +13,7 @@ __all__ = [
     "Codes",
     "Conclusion",
     "Footage",
+    "Link",
     "Memory",
     "Motion",
     "Neighbourhood",
@@ -49,6 +50,8 @@ class Motion:
     """``(T, 3, 3)``: frame, in [-1, 1], to the canvas plane, in units of half a frame."""
     bounds: FloatArray
     """``(4,)``: x0, y0, x1, y1 of the canvas on that plane; points beyond take the value at its edge."""
+    learned: bool = False
+    """Whether it is corrected by a similarity a frame, which is fitted with the layers that move so."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,6 +87,19 @@ class Codes:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Link:
+    """Two frames that a fit compares, and where a layer's points of the one lie in the other."""
+
+    first: int
+    second: int
+    """Rows of the window."""
+    flow: AnyArray
+    """``(h, w, 2)`` from the first to the second, in pixels of its own size, which all links share."""
+    weight: AnyArray
+    """``(h, w)``, at least 0: how far to believe that."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Seeds:
     """Where a fit starts from."""
 
@@ -92,10 +108,12 @@ class Seeds:
     motions: Mapping[str, Motion] = field(default_factory=dict)
     """Of layers that move neither with the frame nor with the camera, by the name that the layers use."""
     codes: Codes | None = None
+    links: Sequence[Link] = ()
+    """Pairs of frames, near and far, that phases draw from; without any, neighbours along the observed flow."""
     state: Any = None
     """The task's own, from ``seed`` through ``reseed`` to ``conclude``."""
     is_enough: bool = False
-    """Whether there is nothing for the generators to add: they are not fitted then."""
+    """Whether there is nothing for the generators to add: they are not fitted then, or no further."""
     warnings: tuple[str, ...] = ()
 
 

@@ -16,13 +16,14 @@ from ddvideo.errors import DecompositionError
 from ddvideo.fit.batch import Sampler
 from ddvideo.fit.clock import Clock
 from ddvideo.fit.keys import key_frames
+from ddvideo.fit.linked import LinkedSampler
 from ddvideo.fit.reading import gather
 from ddvideo.fit.shared import Shared, camera_motion, read_shared, write_shared
 from ddvideo.fit.stopping import Settling
 from ddvideo.media.frame import Frame
 from ddvideo.store import save_record
 from ddvideo.tasks.task import Phase
-from ddvideo.tasks.window import Seeds, Window
+from ddvideo.tasks.window import Link, Seeds, Window
 from ddvideo.types import PriorRecord, Shot
 
 
@@ -198,6 +199,43 @@ def test_every_frame_comes_up_before_any_does_again(pairs):
     order = torch.cat([draws.draw().position[:pairs] for _ in range(10)]).tolist()
     assert all(sorted(order[n : n + 5]) == [0, 1, 2, 3, 4] for n in range(0, 5 * (len(order) // 5), 5))
     assert len({tuple(order[n : n + 5]) for n in range(0, 20, 5)}) > 1
+
+
+def linked(flow, size=(40, 60), **options):
+    window, _ = pan_window()
+    weight = np.linspace(0, 1, size[1], dtype=np.float32)[None].repeat(size[0], 0)
+    links = [
+        Link(first=a, second=b, flow=np.full((*size, 2), flow(a, b), np.float32), weight=weight)
+        for a, b in ((0, 1), (4, 2), (2, 3))
+    ]
+    phase = Phase(name="p", terms=(), layers=(), **{"steps": 1, "size_px": 60, "pairs": 30, "points": 50} | options)
+    return LinkedSampler(window, links, phase, "cpu", torch.Generator().manual_seed(0))
+
+
+def pan_between(a, b):
+    return np.float32(PAN) * (PAN_INDICES[b] - PAN_INDICES[a])
+
+
+def test_linked_points_are_one_scene_point_in_frames_near_and_far():
+    batch = linked(pan_between).draw()
+    first, second = batch.position.split(30)
+    assert set(zip(first.tolist(), second.tolist(), strict=True)) == {(0, 1), (4, 2), (2, 3)}
+    assert [batch.frame.shape, batch.xy.shape] == [(60, 3, 1, 50), (60, 1, 50, 2)]
+    here, there = batch.xy.split(30)
+    inside = (there.abs() < 0.9).all(-1)
+    assert 0.5 < inside.float().mean() < 0.9
+    seen, found = (frame.permute(0, 2, 3, 1)[inside] for frame in batch.frame.split(30))
+    torch.testing.assert_close(seen, found, atol=2e-3, rtol=0)
+    assert seen.std() > 0.1
+    torch.testing.assert_close(batch.confidence[:, 0], (here[..., 0] + 1) / 2, atol=0.02, rtol=0)
+
+
+def test_linked_points_lie_between_pixels_and_at_the_size_of_the_links():
+    half = linked(lambda a, b: np.float32(PAN) * (PAN_INDICES[b] - PAN_INDICES[a]) / 2 + 0.25, size=(20, 30)).draw()
+    here, there = half.xy.split(30)
+    pixels = (there - here) * torch.tensor([15.0, 10.0])
+    torch.testing.assert_close(pixels - pixels.floor(), torch.full_like(pixels, 0.25), atol=1e-2, rtol=0)
+    assert linked(pan_between, points=0).draw().frame.shape == (60, 3, 1, 2400)
 
 
 def recorded(folder, name, sha256):

@@ -12,6 +12,7 @@ from ddvideo.errors import ShapeError, UsageError
 from ddvideo.nn.constant import ConstantGenerator
 from ddvideo.nn.grid import GridGenerator
 from ddvideo.nn.hourglass import HourglassGenerator
+from ddvideo.nn.pyramid import PyramidGenerator
 from ddvideo.nn.time_code import TIME_CODES, time_code
 
 SIZE_PX = (53, 31)  # width, height; odd, as working sizes are
@@ -185,6 +186,34 @@ def test_hourglass_keeps_its_code_out_of_the_optimiser():
     assert "code" not in dict(generator.named_parameters())
     with pytest.raises(UsageError, match="level"):
         HourglassGenerator(SIZE_PX, 3, widths=())
+
+
+def test_a_pyramid_is_nothing_at_first_and_the_sum_of_its_grids():
+    pyramid = PyramidGenerator((48, 24), 2, cells_px=(24, 12))
+    assert [tuple(grid.shape) for grid in pyramid.grids] == [(1, 2, 2, 3), (1, 2, 3, 5)]
+    times, xy = torch.tensor([0.2, 0.9]), torch.tensor([[-1.0, -1], [1, 1], [0, 0], [3, -2]]).reshape(1, 1, 4, 2)
+    assert not pyramid(times, xy.expand(2, -1, -1, -1)).any()
+    with torch.no_grad():
+        pyramid.grids[0][0, 0, 0, 0] = 1
+        pyramid.grids[1][0, 1, 1, 2] = -3
+        pyramid.grids[1][0, 0, 0, 4] = 0.5
+    drawn = pyramid(times, xy.expand(2, -1, -1, -1))
+    assert drawn.shape == (2, 2, 1, 4)
+    torch.testing.assert_close(drawn[1], drawn[0])  # it does not change in time
+    torch.testing.assert_close(drawn[0, :, 0], torch.tensor([[1.0, 0, 0, 0.5], [0, 0, -3, 0]]))
+
+
+def test_a_pyramid_learns_a_picture(picture):
+    """Linear, hence fast."""
+    torch.manual_seed(0)
+    pyramid = PyramidGenerator(SIZE_PX, 3, cells_px=(24, 12, 6, 3, 1.5))
+    optimiser = torch.optim.Adam(pyramid.parameters(), 0.05)
+    for _ in range(60):
+        loss = functional.mse_loss(pyramid(torch.zeros(1), every_point()), picture)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert -10 * math.log10(loss.item()) > 28
 
 
 def test_time_codes_are_told_apart():

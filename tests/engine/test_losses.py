@@ -10,6 +10,7 @@ from ddvideo.losses import (
     agreement_loss,
     binary_loss,
     coherence_loss,
+    energy_loss,
     envelope_loss,
     exclusion_loss,
     reconstruction_loss,
@@ -20,7 +21,9 @@ LOSSES = {
     "reconstruction": lambda a, b: reconstruction_loss(a, b, knee=0.1, weight=b[:, :1]),
     "exclusion": exclusion_loss,
     "coherence": lambda a, b: coherence_loss(a, b, b[:, :1]),
+    "soft coherence": lambda a, b: coherence_loss(a, b, b[:, :1], softness=0.02),
     "binary": lambda a, b: binary_loss(a),
+    "energy": lambda a, b: energy_loss(a),
     "smoothness": smoothness_loss,
     "agreement": lambda a, b: agreement_loss(a[:, :1], b[:, :1], confidence=b[:, 1:2]),
     "envelope": lambda a, b: envelope_loss(a, b, confidence=0.5 + b[:, :1]),
@@ -63,7 +66,7 @@ def test_shapes_that_do_not_fit_are_refused(loss):
     for wrong in (noise(0, (2, 3, 16)), noise(0, (0, 3, 16, 16))):
         with pytest.raises(ShapeError):
             loss(wrong, wrong)
-    if loss is not LOSSES["binary"]:
+    if loss not in (LOSSES["binary"], LOSSES["energy"]):
         with pytest.raises(ShapeError, match=r"\(2, \d, 1, 16\).*\(2, \d, 16, 16\)"):
             loss(noise(0), noise(0)[:, :, :1])
 
@@ -142,6 +145,18 @@ def test_coherence_by_hand():
     confidence = torch.tensor([1.0, 1.0, 0.0, 0.0]).reshape(1, 1, 1, 4)
     assert coherence_loss(here, there, confidence).item() == pytest.approx(0.1)
     assert coherence_loss(here, there, 0 * confidence).item() == 0
+
+
+def test_soft_coherence_counts_small_gaps_by_their_squares_and_large_ones_as_they_are():
+    here, there = full(0.5), full(0.5)
+    for gap, expected in ((0.002, 0.002**2 / 0.04), (0.4, 0.4 - 0.02)):
+        got = coherence_loss(here + gap, there, softness=0.02)
+        torch.testing.assert_close(got, torch.tensor(expected), rtol=0.02, atol=0)
+
+
+def test_energy_is_the_mean_square():
+    layer = torch.tensor([[-0.2, 0.4], [0.0, 0.1]]).reshape(1, 1, 2, 2)
+    torch.testing.assert_close(energy_loss(layer), torch.tensor((0.04 + 0.16 + 0.01) / 4))
 
 
 def test_binary_is_least_where_alpha_has_decided():

@@ -163,17 +163,23 @@ def test_only_a_learned_motion_has_weights():
     matrices = torch.eye(3).expand(4, 3, 3)
     assert list(LayerMotion(matrices, UNIT_BOUNDS).parameters()) == []
     assert LayerMotion(matrices, UNIT_BOUNDS).state_dict() == {}
-    learned = LayerMotion(matrices, UNIT_BOUNDS, learned=True)
-    assert {name: tuple(values.shape) for name, values in learned.state_dict().items()} == {
-        "change": (4, 8),
-        "shifts": (4, 2, 4, 6),
-    }
+    learned = LayerMotion(matrices, UNIT_BOUNDS, learned=True, aspect=2.0)
+    assert {name: tuple(values.shape) for name, values in learned.state_dict().items()} == {"change": (4, 4)}
     with torch.no_grad():
-        learned.change[1, 5] = 0.5  # the shift along y
-        learned.shifts[2, 0] = -0.25
-    at = torch.zeros(4, 1, 1, 2)
-    expected = torch.tensor([[0.0, 0], [0, 0.5], [-0.25, 0], [0, 0]])
+        learned.change[1, 0], learned.change[1, 1] = 0.25, 0.1  # half widths to the right and down
+        learned.change[2, 2] = 0.5  # turned: what is right goes down
+        learned.change[3, 3] = 0.1  # enlarged
+    at = torch.tensor([1.0, 0]).expand(4, 1, 1, 2)
+    expected = torch.tensor([[1.0, 0], [1.25, 0.2], [1, 1], [1.1, 0]])
     torch.testing.assert_close(learned(torch.arange(4), at)[:, 0, 0], expected)
+
+
+def test_a_learned_change_comes_before_the_given_motion():
+    matrix = torch.tensor([[[2.0, 0, 1], [0, 1, 0], [0, 0, 1]]])
+    learned = LayerMotion(matrix, UNIT_BOUNDS, learned=True)
+    with torch.no_grad():
+        learned.change[0, 0] = 0.5
+    torch.testing.assert_close(learned(torch.tensor([0]), torch.zeros(1, 1, 1, 2))[0, 0, 0], torch.tensor([2.0, 0]))
 
 
 @pytest.mark.parametrize(
