@@ -30,6 +30,7 @@ __all__ = [
     "dehaze",
     "dewatermark",
     "segment",
+    "separate",
 ]
 
 __version__ = "0.1.0"
@@ -106,6 +107,23 @@ def dewatermark(
     Returns, Raises: as :func:`segment`.
     """
     return _decompose("dewatermark", path, {"box": list(box)} if box else {}, options)
+
+
+def separate(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    **options: Unpack[Options],
+) -> Result:
+    """Separate the scene behind a pane from what the pane reflects: transmission and reflection.
+
+    Does the same work and writes the same files as ``ddvideo separate``.
+
+    Args:
+        path: the input; several paths are images of one scene behind glass (``--together``).
+        options: see :class:`Options`.
+
+    Returns, Raises: as :func:`segment`.
+    """
+    return _decompose("separate", path, {}, options)
 
 
 def _decompose(

@@ -23,6 +23,7 @@ from ddvideo.cli.probe import probe
 from ddvideo.cli.recipes import recipes
 from ddvideo.cli.run import run as run_recipe
 from ddvideo.cli.segment import segment
+from ddvideo.cli.separate import separate
 from ddvideo.errors import DDVideoError, DecompositionError, OutputError, UsageError
 
 __all__ = ["cli", "main", "run"]
@@ -42,6 +43,7 @@ Examples:
   ddvideo segment clip.mp4 --dry-run          what would be done, how long, how large
   ddvideo dehaze road.mp4                     the same for haze: radiance, transmission map
   ddvideo dewatermark proof.mp4               the picture without its mark
+  ddvideo separate window.mp4                 the scene behind glass, and what the glass reflects
   ddvideo probe clip.mp4                      what the reader sees
 
 \b
@@ -108,7 +110,7 @@ def cli(ctx: click.Context) -> None:
         ctx.exit(2)
 
 
-for _command in (segment, dehaze, dewatermark, run_recipe, batch, probe, recipes, doctor):
+for _command in (segment, separate, dehaze, dewatermark, run_recipe, batch, probe, recipes, doctor):
     cli.add_command(_command)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from ddvideo.tasks.dehaze import DEHAZE
 from ddvideo.tasks.dewatermark import DEWATERMARK
 from ddvideo.tasks.segment import SEGMENT
+from ddvideo.tasks.separate import SEPARATE
 from ddvideo.tasks.task import Task
 
 __all__ = ["TASKS"]
 
-TASKS: Mapping[str, Task] = {task.name: task for task in (SEGMENT, DEHAZE, DEWATERMARK)}
+TASKS: Mapping[str, Task] = {task.name: task for task in (SEGMENT, SEPARATE, DEHAZE, DEWATERMARK)}

@@ -45,7 +45,8 @@ def test_help_takes_under_half_a_second_of_processor_time(command):
 def test_help_lists_the_commands_in_order_of_use_and_the_exit_codes():
     shown = CliRunner().invoke(cli, ["--help"]).output
     places = [
-        shown.index(f"\n  {name} ") for name in ("segment", "dehaze", "dewatermark", "probe", "recipes", "doctor")
+        shown.index(f"\n  {name} ")
+        for name in ("segment", "separate", "dehaze", "dewatermark", "probe", "recipes", "doctor")
     ]
     assert places == sorted(places)
     assert "130 or 143 interrupted" in shown

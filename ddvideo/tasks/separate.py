@@ -1,0 +1,269 @@
+"""Separate: the scene behind a pane and what the pane reflects, told apart by how they move.
+
+The reflection is a generator on its own canvas, seen through a smooth motion of its own; the transmission is what it
+leaves of the picture, and has to meet itself along its flow, between frames near and far. As the reflection comes
+apart, that flow is measured again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from ddvideo.arrays import FloatArray
+from ddvideo.compositing import additive, settle_additive
+from ddvideo.config import Settings
+from ddvideo.errors import UsageError
+from ddvideo.hints.pane import still_reflection
+from ddvideo.hints.reflection import drift, fine_detail, registered_mean
+from ddvideo.motion.chains import Flows, more_consistent, neighbour_flows, with_far_ones
+from ddvideo.motion.flow import backward_warp, to_grey
+from ddvideo.tasks.task import Layer, Layers, Phase, Task, Term
+from ddvideo.tasks.window import (
+    Conclusion,
+    Footage,
+    Link,
+    Memory,
+    Motion,
+    Neighbourhood,
+    Observation,
+    Render,
+    Seeds,
+    Window,
+)
+
+__all__ = ["SEPARATE"]
+
+_FIT_PX = 216
+"""Longer side of the frames in the fit; the scene's detail is looked at in larger ones."""
+_FAR = (2, 4, 8)
+"""Frames so far apart are compared besides neighbours."""
+_NOISE = 0.01
+"""Of a picture's values."""
+_SOFTNESS = 0.02
+"""Differences of a picture's values that are larger are thought to be something else."""
+_FLOW_ERROR_PX = 0.3
+"""Of a flow that comes back to where it started; the scene's slope makes it an error of the picture."""
+_MARGIN = 0.5
+"""The reflection's canvas reaches so far beyond the frame, in frames."""
+_DARK = 0.005
+"""So small a share of a reflection is darker than nothing."""
+_ROUNDS = 3
+_SHORTEST, _LEAST_WAY_PX = 8, 2.0
+"""Frames in a row, and pixels across the scene, below which motion tells nothing."""
+_UNEXPLAINED, _LOOKED_AT = (0.91, 0.88), 7
+"""Shares of the changes along the scene's flow that no reflection leaves, and that a believed one leaves at most; and
+of how many links one is looked at."""
+_NO_REFLECTION = "nothing is seen to move across the scene as a reflection does; it was left as it is"
+_HARDLY_A_REFLECTION = "little speaks for a reflection; only a part of it was taken away"
+_NOTHING_MOVES = (
+    "nothing moves across the scene, so that motion does not tell what is reflected: "
+    "the result is a guess by single frames"
+)
+_PRIOR = "prior"
+"""State of frames spread over a long shot, too far apart to be fitted: its chunks are, each for itself."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _State:
+    """What is known of a window."""
+
+    size: tuple[int, int]
+    """Height and width in the fit."""
+    detail: Flows
+    """Between neighbours, by their fine detail alone."""
+    gaps: tuple[int, ...]
+    """How far apart the frames are that are compared besides neighbours."""
+    rounds: int
+    """So many fits along the transmission's flow are still to come."""
+
+
+def _observe(around: Neighbourhood, settings: Settings) -> Observation:
+    return {}
+
+
+def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
+    options = {**SEPARATE.options, **settings.options}
+    if not 1 <= options["rounds"] <= _ROUNDS:
+        raise UsageError(f"separate: option rounds lies between 1 and {_ROUNDS}, not at {options['rounds']}")
+    count = len(window.indices)
+    if settings.together or count == 1:
+        return Seeds(is_enough=True)
+    if window.indices[-1] - window.indices[0] >= count:
+        return Seeds(is_enough=True, state=_PRIOR)
+    size = _fit_size(window)
+    detail = neighbour_flows([fine_detail(frame) for frame in window.frames], size)
+    pictures = _pictures(window, size)
+    flows = _flows(pictures, detail, _FAR if options["far"] else ())
+    speeds = drift(pictures, registered_mean(pictures, flows))
+    if count < _SHORTEST or _relative_way(flows, speeds) < _LEAST_WAY_PX:
+        where = f"frames {window.indices[0]} to {window.indices[-1]}"
+        return Seeds(is_enough=True, warnings=(f"{where}: {_NOTHING_MOVES}",))
+    return Seeds(
+        motions={"reflection": _motion(speeds, size, learned=options["learned_motion"])},
+        links=_links(pictures, flows),
+        state=_State(size=size, detail=detail, gaps=_FAR if options["far"] else (), rounds=options["rounds"] - 1),
+    )
+
+
+def _relative_way(flows: Flows, speeds: FloatArray) -> float:
+    """How far a reflection that has these speeds moves across the scene, in pixels, at most points at least."""
+    steps = [np.median(speed - flows[t, t + 1].reshape(-1, 2), axis=0) for t, speed in enumerate(speeds)]
+    way = np.cumsum(np.stack(steps), 0)
+    return float(np.hypot(*np.ptp(way, 0)))
+
+
+def _fit_size(window: Window) -> tuple[int, int]:
+    scale = min(1.0, _FIT_PX / max(window.size))
+    height, width = (max(round(side * scale), 2) for side in window.size)
+    return height, width
+
+
+def _pictures(window: Window, size: tuple[int, int]) -> list[FloatArray]:
+    small = (cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA) for frame in window.frames)
+    return [np.asarray(frame, np.float32) / np.float32(255) for frame in small]
+
+
+def _flows(scene: Sequence[FloatArray], detail: Flows, gaps: Sequence[int]) -> Flows:
+    """Of the scene, as far as it is known, or of its detail: whichever tells one story both ways."""
+    greys = [to_grey(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)) for picture in scene]
+    return with_far_ones(more_consistent(neighbour_flows(greys), detail), len(greys), gaps)
+
+
+def _motion(speeds: FloatArray, size: tuple[int, int], *, learned: bool) -> Motion:
+    """Frames to the reflection's canvas, which lies where the middle frame sees it."""
+    height, width = size
+    way = np.concatenate([np.zeros((1, 2), np.float32), np.cumsum(speeds, 0)])
+    way -= way[len(way) // 2]
+    matrices = np.broadcast_to(np.eye(3, dtype=np.float32), (len(way), 3, 3)).copy()
+    matrices[:, :2, 2] = -way / np.array([width / 2, height / 2], np.float32)
+    reach = 1 + 2 * _MARGIN
+    return Motion(matrices=matrices, bounds=np.array([-reach, -reach, reach, reach], np.float32), learned=learned)
+
+
+def _links(scene: Sequence[FloatArray], flows: Flows) -> list[Link]:
+    """Pairs of frames, weighed by the error that the picture and its flow are thought to have."""
+    links = []
+    height, width = scene[0].shape[:2]
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    for (first, second), flow in flows.items():
+        back = flow + backward_warp(flows[second, first], flow)
+        error = (back**2).sum(-1)
+        down, right = np.gradient(scene[first].mean(2))
+        to_x, to_y = columns + flow[..., 0], rows + flow[..., 1]
+        inside = (to_x > 0) & (to_x < width - 1) & (to_y > 0) & (to_y < height - 1)
+        variance = _NOISE**2 + (_FLOW_ERROR_PX**2 + error) * (down**2 + right**2)
+        weight = inside * _NOISE**2 / variance * np.exp(-error)
+        links.append(Link(first=first, second=second, flow=flow.astype(np.float16), weight=weight.astype(np.float16)))
+    return links
+
+
+def _derive(frame: FloatArray, drawn: Layers) -> Layers:
+    return {"transmission": frame - drawn["reflection"]}
+
+
+def _again(window: Window, seeds: Seeds, render: Render) -> Seeds:
+    """Links along the flow of the transmission that has come out so far."""
+    state: _State = seeds.state
+    if state.rounds == 0:
+        return replace(seeds, is_enough=True)
+    rendered = render(("reflection",), _FIT_PX)
+    scene = [
+        picture - drawn["reflection"] for picture, drawn in zip(_pictures(window, state.size), rendered, strict=True)
+    ]
+    flows = _flows(scene, state.detail, state.gaps)
+    return replace(seeds, links=_links(scene, flows), state=replace(state, rounds=state.rounds - 1))
+
+
+def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
+    warnings = list(seeds.warnings)
+    if render is not None:
+        drawn = np.stack([frame["reflection"] for frame in render(("reflection",), _FIT_PX)])
+        # Differences tell a reflection up to one colour: it is dark somewhere.
+        drawn -= np.quantile(drawn.reshape(-1, 3), _DARK, axis=0).astype(np.float32)
+        nothing, believed = _UNEXPLAINED
+        trust = float(np.clip((nothing - _unexplained(window, drawn, seeds.links)) / (nothing - believed), 0, 1))
+        drawn *= np.float32(trust)
+        if trust < 1:
+            where = f"frames {window.indices[0]} to {window.indices[-1]}"
+            warnings.append(f"{where}: {_NO_REFLECTION if trust == 0 else _HARDLY_A_REFLECTION}")
+    elif seeds.state is _PRIOR:
+        drawn = np.zeros((len(window.indices), *_fit_size(window), 3), np.float32)
+    else:
+        drawn = np.stack([still_reflection(picture) for picture in _pictures(window, _fit_size(window))])
+    return Conclusion(maps={"reflection": drawn.astype(np.float16)}, warnings=tuple(warnings))
+
+
+def _unexplained(window: Window, reflection: FloatArray, links: Sequence[Link]) -> float:
+    """Share of what the pictures change by along the scene's flow that is still there without the reflection."""
+    pictures = _pictures(window, reflection.shape[1:3])
+    before = after = 0.0
+    for link in links[::_LOOKED_AT]:
+        scenes = [(pictures[row], pictures[row] - reflection[row]) for row in (link.first, link.second)]
+        gaps = [here - backward_warp(there, link.flow, cubic=True) for here, there in zip(*scenes, strict=True)]
+        soft = [np.sqrt((gap / _SOFTNESS) ** 2 + 1) - 1 for gap in gaps]
+        weight = link.weight.astype(np.float32)[..., None]
+        before, after = before + float((weight * soft[0]).sum()), after + float((weight * soft[1]).sum())
+    return after / max(before, 1e-9)
+
+
+def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
+    """The reflection at full size, and the transmission as what it leaves: all fine detail is the scene's."""
+    scale = np.float32(1 / np.iinfo(footage.frames[0].dtype).max)
+    for full, small in zip(footage.frames, footage.maps["reflection"], strict=True):
+        frame = full.astype(np.float32) * scale
+        size = frame.shape[1], frame.shape[0]
+        reflection = cv2.resize(small.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+        reflection = np.clip(reflection, 0, frame)
+        yield settle_additive(frame, {"transmission": frame - reflection, "reflection": reflection})
+
+
+_MEETS = Term(name="coherence", weight=1.0, layers=("transmission",), options={"softness": _SOFTNESS})
+_FAINT = Term(name="energy", weight=0.03, layers=("reflection",))
+_ROUND = Phase(
+    name="round",
+    steps=200,
+    terms=(_MEETS, _FAINT),
+    layers=("reflection",),
+    size_px=216,
+    pairs=16,
+    points=1536,
+    rate=1.5e-3,
+    grid_rate=1e-2,
+    reseed=_again,
+)
+
+SEPARATE = Task(
+    name="separate",
+    layers=(
+        Layer(name="transmission", channels=3, generator=None),
+        Layer(
+            name="reflection",
+            channels=3,
+            generator="pyramid",
+            motion="reflection",
+            signed=True,
+            canvas_px=216,
+        ),
+    ),
+    main="transmission",
+    forward=additive,
+    settle=settle_additive,
+    observe=_observe,
+    seed=_seed,
+    phases=(
+        replace(_ROUND, name="motion", steps=250, terms=(_MEETS,), octaves=(3, 4, 5), rate=2.5e-3, reseed=None),
+        _ROUND,
+        replace(_ROUND, name="second round"),
+        replace(_ROUND, name="third round", reseed=None),
+    ),
+    conclude=_conclude,
+    finish=_finish,
+    derive=_derive,
+    shares_weights=False,
+    offsets=(),
+    options={"rounds": _ROUNDS, "far": True, "learned_motion": True},
+)
