@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from benchmarks.dark_channel import dark_channel_prior
 from benchmarks.haze_bench import DARK_CHANNEL, IDEAL, PER_FRAME, Bench, Ours, Outcome
 from benchmarks.haze_score import INPUT, SAMPLED, START, UNKNOWN, ClipScore, Estimate, Truth, score_clip, summary
 from benchmarks.material import pictures_of, unit, write_png
+from benchmarks.outcome import told_together
 from benchmarks.sheets import chosen_frames, small_picture, stack_sheet, write_sheet
 from ddvideo.arrays import ByteArray, FloatArray
 from ddvideo.compositing import settle_haze
@@ -70,7 +71,7 @@ def measure_clip(bench: Bench, section: str, clip: Clip, *, variants: Sequence[O
             shown[IDEAL] = _by_truth(clip, clip.truth.through, clip.truth.airlight)
         scores = score_clip(pictures, clear, clip.truth, shown)
         told: dict[str, dict[str, Any]] = {INPUT: {}, IDEAL: {}, DARK_CHANNEL: {"seconds_per_frame": median(seconds)}}
-        told |= {name: _told(list(found_by_frame.values())) for name, found_by_frame in outcomes.items()}
+        told |= {name: told_together(list(found_by_frame.values())) for name, found_by_frame in outcomes.items()}
         bench.add(section, clip.name, {name: _numbers(name, scores) | told[name] for name in scores})
         panels.write(bench.out / "sheets" / f"{section}-{clip.name}.png", clip.name)
 
@@ -79,15 +80,6 @@ def _numbers(name: str, scores: dict[str, ClipScore]) -> dict[str, Any]:
     """All frames; and, to stand beside ``per-frame``, those that it has."""
     shared = summary(scores[name], scores[INPUT], every=SAMPLED, start=START)
     return (shared if name == PER_FRAME else summary(scores[name], scores[INPUT])) | {"shared": shared}
-
-
-def _told(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What one run says of itself, or the mean of many."""
-    if len(outcomes) == 1:
-        return outcomes[0].told()
-    several = [outcome.told() for outcome in outcomes]
-    means = {key: fmean(told[key] for told in several) for key in ("seconds_per_frame", "recomposition_psnr_db")}
-    return means | {"peak_rss_mib": max(told["peak_rss_mib"] for told in several)}
 
 
 def _write_frames(clip: Clip, folder: Path) -> dict[int, Path]:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.haze_bench import DARK_CHANNEL, IDEAL, PER_FRAME, VARIANT_ORDER
 from benchmarks.haze_score import INPUT
-from benchmarks.table import Look, Rival, Row, cell, compare, mean_of, measured, render_grid
+from benchmarks.table import Row, cell, measured
+from benchmarks.variant_table import Column, compare_variants, render_variants
 
 __all__ = ["COLUMNS", "render_losses", "render_section"]
 
 MAIN = "full"
 RIVALS = (INPUT, DARK_CHANNEL, PER_FRAME, "seeds")
 MOST_WARPED = 1.0
-
-
-@dataclass(frozen=True)
-class Column:
-    """One number: its title and key, how it is printed, and whether more is better (None: neither)."""
-
-    title: str
-    key: str
-    form: str
-    larger_is_better: bool | None = None
 
 
 PSNR = Column("PSNR", "psnr_db", ".2f", True)
@@ -55,20 +45,8 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
 
 def render_section(section: str, rows: Sequence[Row]) -> str:
     """A line for each input and variant, then the means of each variant over the inputs that have a value."""
-    columns = COLUMNS[section]
-    variants = [variant for variant in VARIANT_ORDER if any(variant in row["variants"] for row in rows)]
-    lines = [[section, "variant", *(column.title for column in columns)]]
-    for row in rows:
-        for variant in (name for name in variants if name in row["variants"]):
-            numbers = [cell(measured(variant, column.key)(row), column.form) for column in columns]
-            if set(numbers) != {cell(None, "")}:
-                lines.append([row["input"], variant, *numbers])
-    shown = [variant for variant in variants if any(line[1] == variant for line in lines[1:])]
-    for variant in shown:
-        means = [cell(mean_of(measured(variant, column.key), rows), column.form) for column in columns]
-        lines.append(["mean", variant, *means])
-    text = render_grid(lines, names=2, foot=len(shown))
-    if PER_FRAME in variants:
+    text = render_variants(section, COLUMNS[section], VARIANT_ORDER, rows)
+    if any(PER_FRAME in row["variants"] for row in rows):
         text += "\nper-frame: fidelity of every 8th frame, steadiness of the first six; it is compared on those alone"
     return text
 
@@ -78,19 +56,11 @@ def render_losses(section: str, rows: Sequence[Row]) -> str:
 
     A clear picture's input is the truth itself and no rival.
     """
-    lines = []
-    for column in COLUMNS[section]:
-        if column.larger_is_better is not None:
-            for rival in RIVALS:
-                if (section, rival) != ("clear", INPUT):
-                    title = f"{column.title} of {rival}"
-                    look = _shared if rival == PER_FRAME else measured
-                    ours, theirs = look(MAIN, column.key), look(rival, column.key)
-                    lines.append(compare(Rival(title, ours, theirs, column.larger_is_better), rows, "input"))
-    if any(column is WARPED for column in COLUMNS[section]):
-        lines.append(_steadiness(rows))
-    told = [line for line in lines if line]
-    return "\n".join([f"{section}: differences of {MAIN}, + is better:", *told]) if told else ""
+    rivals = [rival for rival in RIVALS if (section, rival) != ("clear", INPUT)]
+    lines = compare_variants(COLUMNS[section], rivals, rows, main=MAIN, partly=PER_FRAME)
+    if any(column is WARPED for column in COLUMNS[section]) and (told := _steadiness(rows)):
+        lines.append(told)
+    return "\n".join([f"{section}: differences of {MAIN}, + is better:", *lines]) if lines else ""
 
 
 def _steadiness(rows: Sequence[Row]) -> str:
@@ -103,8 +73,3 @@ def _steadiness(rows: Sequence[Row]) -> str:
     if not known:
         return ""
     return f"warped at most {MOST_WARPED:g}: " + (f"NOT KEPT by {over}" if over else f"kept by all {len(known)}")
-
-
-def _shared(variant: str, key: str) -> Look:
-    """The number over the frames that ``per-frame`` has."""
-    return lambda row: row["variants"].get(variant, {}).get("shared", {}).get(key)

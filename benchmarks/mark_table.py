@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import targets
 from benchmarks.mark_score import IDEAL, INPAINT, INPUT, OURS
 from benchmarks.table import Look, Rival, Row, cell, compare, mean_of, measured, render_grid
+from benchmarks.targets import Target
 
-__all__ = ["COLUMNS", "TARGETS", "Target", "judge", "render_losses", "render_section", "render_targets"]
+__all__ = ["COLUMNS", "TARGETS", "judge", "render_losses", "render_section", "render_targets"]
 
 MOVES_PX = 1.0
 """From this motion a frame on, the scene counts as moving."""
@@ -23,30 +25,6 @@ class Column:
     title: str
     look: Look
     form: str
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a number of ours has to reach: ``each`` input, or their mean; at least, or (``at_most``) at most.
-
-    ``among``: only these rows count.
-    """
-
-    title: str
-    key: str
-    bound: float
-    form: str = ".2f"
-    at_most: bool = False
-    each: bool = False
-    among: Callable[[Row], bool] = lambda row: True
-
-    def look(self, row: Row) -> float | None:
-        """The number of a row."""
-        return measured(OURS, self.key)(row)
-
-    def kept(self, value: float) -> bool:
-        """Whether a number is good enough."""
-        return value <= self.bound if self.at_most else value >= self.bound
 
 
 def _warnings(row: Row) -> float | None:
@@ -88,25 +66,31 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     ),
 }
 
-FOUND = Target("found", "found", 1, each=True)
-OUTSIDE = Target("PSNR outside in dB", "psnr_outside_db", 50, ".1f", each=True)
+FOUND = Target("found", measured(OURS, "found"), 1, each=True)
+OUTSIDE = Target("PSNR outside in dB", measured(OURS, "psnr_outside_db"), 50, ".1f", each=True)
 LOST = Target(
-    "PSNR outside lost beyond that of recoding the input, in dB", "outside_lost_db", 0.5, at_most=True, each=True
+    "PSNR outside lost beyond that of recoding the input, in dB",
+    measured(OURS, "outside_lost_db"),
+    0.5,
+    at_most=True,
+    each=True,
 )
-ABOVE = Target("PSNR inside above that of inpainting, in dB", "above_inpaint_db", 0)
-SECONDS = Target("seconds a frame", "seconds_per_frame", 1, at_most=True)
+ABOVE = Target("PSNR inside above that of inpainting, in dB", measured(OURS, "above_inpaint_db"), 0)
+SECONDS = Target("seconds a frame", measured(OURS, "seconds_per_frame"), 1, at_most=True)
 
 TARGETS: Mapping[str, tuple[Target, ...]] = {
-    "translucent": (Target("PSNR inside in dB", PSNR, 34), OUTSIDE, LOST, FOUND, SECONDS),
+    "translucent": (Target("PSNR inside in dB", measured(OURS, PSNR), 34), OUTSIDE, LOST, FOUND, SECONDS),
     "opaque": (
-        Target(f"PSNR inside in dB where the scene moves {MOVES_PX:g} px or more", PSNR, 28, among=_moves),
+        Target(
+            f"PSNR inside in dB where the scene moves {MOVES_PX:g} px or more", measured(OURS, PSNR), 28, among=_moves
+        ),
         OUTSIDE,
         LOST,
         FOUND,
         SECONDS,
     ),
-    "sets": (Target("PSNR inside in dB", PSNR, 32), OUTSIDE, FOUND),
-    "single": (Target("PSNR inside in dB", PSNR, 28), ABOVE, OUTSIDE, FOUND),
+    "sets": (Target("PSNR inside in dB", measured(OURS, PSNR), 32), OUTSIDE, FOUND),
+    "single": (Target("PSNR inside in dB", measured(OURS, PSNR), 28), ABOVE, OUTSIDE, FOUND),
     "unmarked": (SECONDS,),
 }
 
@@ -121,44 +105,13 @@ def render_section(section: str, rows: Sequence[Row]) -> str:
 
 
 def judge(section: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Every target of a section as plain data: bound, mean, whether it is met, and the inputs that are not up to it.
-
-    One that no row has a number for is left out.
-    """
-    verdicts = []
-    for target in TARGETS[section]:
-        values = {row["input"]: value for row in rows if target.among(row) and (value := target.look(row)) is not None}
-        if values:
-            mean = sum(values.values()) / len(values)
-            short = {name: value for name, value in values.items() if not target.kept(value)}
-            verdicts.append(
-                {
-                    "title": target.title,
-                    "bound": target.bound,
-                    "at_most": target.at_most,
-                    "of": "each" if target.each else "mean",
-                    "mean": round(mean, 4),
-                    "met": not short if target.each else target.kept(mean),
-                    "inputs": len(values),
-                    "short": short,
-                }
-            )
-    return verdicts
+    """Every target of a section that a row has a number for, as plain data."""
+    return targets.judge(TARGETS[section], rows)
 
 
 def render_targets(section: str, rows: Sequence[Row]) -> str:
     """A line for each target: what was reached beside it, and every input that falls short of it."""
-    forms = {target.title: target.form for target in TARGETS[section]}
-    lines = []
-    for found in judge(section, rows):
-        form = forms[found["title"]]
-        asked = f"{found['title']}, {found['of']} {'at most' if found['at_most'] else 'at least'} {found['bound']:g}"
-        text = f"{asked}: mean {found['mean']:{form}}, {'met' if found['met'] else 'MISSED'}"
-        if found["short"]:
-            names = ", ".join(f"{name} ({value:{form}})" for name, value in found["short"].items())
-            text += f"; short of it are {len(found['short'])} of {found['inputs']}: {names}"
-        lines.append(text)
-    return "\n".join([f"{section}: targets", *lines]) if lines else ""
+    return targets.render_targets(section, TARGETS[section], rows)
 
 
 def render_losses(section: str, rows: Sequence[Row]) -> str:

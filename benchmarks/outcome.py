@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from benchmarks.once import read_report
@@ -13,7 +14,7 @@ from benchmarks.score import ScoreError
 from ddvideo.arrays import FloatArray
 from ddvideo.media import read_layer
 
-__all__ = ["Outcome"]
+__all__ = ["Outcome", "told_together"]
 
 REPORTED = ("seconds_per_frame", "peak_rss_mib", "timings_seconds", "warnings")
 
@@ -43,3 +44,12 @@ class Outcome:
             if path.exists():
                 return read_layer(path)
         raise ScoreError(f"{self.folder} has no {name}")
+
+
+def told_together(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What one run says of itself, or the mean of many."""
+    if len(outcomes) == 1:
+        return outcomes[0].told()
+    several = [outcome.told() for outcome in outcomes]
+    means = {key: fmean(told[key] for told in several) for key in ("seconds_per_frame", "recomposition_psnr_db")}
+    return means | {"peak_rss_mib": max(told["peak_rss_mib"] for told in several)}
