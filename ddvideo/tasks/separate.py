@@ -63,8 +63,12 @@ _NOTHING_MOVES = (
     "nothing moves across the scene, so that motion does not tell what is reflected: "
     "the result is a guess by single frames"
 )
-_PRIOR = "prior"
-"""State of frames spread over a long shot, too far apart to be fitted: its chunks are, each for itself."""
+_NOTHING = "nothing"
+"""State of frames without a reflection; and of those spread over a long shot, which are too far apart to be fitted: its
+chunks are, each for itself."""
+_FAINTEST, _BELIEVED = 0.010, 0.3
+"""Change along the scene's flow, of 1, between the frames that are farthest apart, below which nothing reflects;
+and the weight of a flow that tells it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,18 +97,21 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     if settings.together or count == 1:
         return Seeds(is_enough=True)
     if window.indices[-1] - window.indices[0] >= count:
-        return Seeds(is_enough=True, state=_PRIOR)
+        return Seeds(is_enough=True, state=_NOTHING)
     size = _fit_size(window)
     detail = neighbour_flows([fine_detail(frame) for frame in window.frames], size)
     pictures = _pictures(window, size)
     flows = _flows(pictures, detail, _FAR if options["far"] else ())
     speeds = drift(pictures, registered_mean(pictures, flows))
+    links = _links(pictures, flows)
+    scene_moves = _relative_way(flows, np.zeros_like(speeds)) >= _LEAST_WAY_PX
+    if options["far"] and scene_moves and _change(pictures, links) < _FAINTEST:
+        return Seeds(is_enough=True, state=_NOTHING, warnings=(f"{_where(window)}: {_NO_REFLECTION}",))
     if count < _SHORTEST or _relative_way(flows, speeds) < _LEAST_WAY_PX:
-        where = f"frames {window.indices[0]} to {window.indices[-1]}"
-        return Seeds(is_enough=True, warnings=(f"{where}: {_NOTHING_MOVES}",))
+        return Seeds(is_enough=True, warnings=(f"{_where(window)}: {_NOTHING_MOVES}",))
     return Seeds(
         motions={"reflection": _motion(speeds, size, learned=options["learned_motion"])},
-        links=_links(pictures, flows),
+        links=links,
         state=_State(size=size, detail=detail, gaps=_FAR if options["far"] else (), rounds=options["rounds"] - 1),
     )
 
@@ -114,6 +121,24 @@ def _relative_way(flows: Flows, speeds: FloatArray) -> float:
     steps = [np.median(speed - flows[t, t + 1].reshape(-1, 2), axis=0) for t, speed in enumerate(speeds)]
     way = np.cumsum(np.stack(steps), 0)
     return float(np.hypot(*np.ptp(way, 0)))
+
+
+def _where(window: Window) -> str:
+    return f"frames {window.indices[0]} to {window.indices[-1]}"
+
+
+def _change(pictures: Sequence[FloatArray], links: Sequence[Link]) -> float:
+    """Median of what changes along the flow between frames far apart, where the flow can be believed."""
+    farthest = max(abs(link.second - link.first) for link in links)
+    changes = [
+        np.abs(pictures[link.first] - backward_warp(pictures[link.second], link.flow, cubic=True)).mean(2)[
+            link.weight > _BELIEVED
+        ]
+        for link in links
+        if abs(link.second - link.first) == farthest
+    ]
+    values = np.concatenate(changes)
+    return float(np.median(values)) if len(values) else 1.0
 
 
 def _fit_size(window: Window) -> tuple[int, int]:
@@ -188,9 +213,8 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
         trust = float(np.clip((nothing - _unexplained(window, drawn, seeds.links)) / (nothing - believed), 0, 1))
         drawn *= np.float32(trust)
         if trust < 1:
-            where = f"frames {window.indices[0]} to {window.indices[-1]}"
-            warnings.append(f"{where}: {_NO_REFLECTION if trust == 0 else _HARDLY_A_REFLECTION}")
-    elif seeds.state is _PRIOR:
+            warnings.append(f"{_where(window)}: {_NO_REFLECTION if trust == 0 else _HARDLY_A_REFLECTION}")
+    elif seeds.state is _NOTHING:
         drawn = np.zeros((len(window.indices), *_fit_size(window), 3), np.float32)
     else:
         drawn = np.stack([still_reflection(picture) for picture in _pictures(window, _fit_size(window))])

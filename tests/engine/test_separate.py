@@ -130,6 +130,14 @@ def test_a_clip_in_which_nothing_moves_is_a_guess_by_single_frames_and_says_so(t
     assert db(layer(result, "transmission"), clean) > db(clean + over, clean) - 0.5
 
 
+def test_a_clip_without_a_pane_stays_as_it_is_and_says_so(tmp_path):
+    clean, _ = layers(12)
+    result = separate(write(tmp_path / "clear", clean), tmp_path / "out")
+    assert any("nothing is seen to move across the scene" in warning for warning in result.report["warnings"])
+    assert not layer(result, "reflection").any()
+    np.testing.assert_allclose(layer(result, "transmission"), np.rint(clean * 255) / 255, atol=1e-6)
+
+
 def test_an_image_and_images_that_go_together(tmp_path):
     clean, over = layers(2)
     folder = write(tmp_path / "images", clean + over)
