@@ -117,7 +117,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
 
 
 def _relative_way(flows: Flows, speeds: FloatArray) -> float:
-    """How far a reflection that has these speeds moves across the scene, in pixels, at most points at least."""
+    """How far a layer with these speeds ``(T - 1, 2)`` gets from most of the scene, in pixels."""
     steps = [np.median(speed - flows[t, t + 1].reshape(-1, 2), axis=0) for t, speed in enumerate(speeds)]
     way = np.cumsum(np.stack(steps), 0)
     return float(np.hypot(*np.ptp(way, 0)))
