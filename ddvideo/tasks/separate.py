@@ -57,6 +57,8 @@ _SHORTEST, _LEAST_WAY_PX = 8, 2.0
 _UNEXPLAINED, _LOOKED_AT = (0.91, 0.88), 7
 """Shares of the changes along the scene's flow that no reflection leaves, and that a believed one leaves at most; and
 of how many links one is looked at."""
+_TOLD_APART = (0.24, 0.36)
+"""How far a reflection that is believed not at all, and one that is, change along the scene's flow."""
 _NO_REFLECTION = "nothing is seen to move across the scene as a reflection does; it was left as it is"
 _HARDLY_A_REFLECTION = "little speaks for a reflection; only a part of it was taken away"
 _NOTHING_MOVES = (
@@ -129,13 +131,11 @@ def _where(window: Window) -> str:
 
 def _change(pictures: Sequence[FloatArray], links: Sequence[Link]) -> float:
     """Median of what changes along the flow between frames far apart, where the flow can be believed."""
-    farthest = max(abs(link.second - link.first) for link in links)
     changes = [
         np.abs(pictures[link.first] - backward_warp(pictures[link.second], link.flow, cubic=True)).mean(2)[
             link.weight > _BELIEVED
         ]
-        for link in links
-        if abs(link.second - link.first) == farthest
+        for link in _farthest(links)
     ]
     values = np.concatenate(changes)
     return float(np.median(values)) if len(values) else 1.0
@@ -209,8 +209,8 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
         drawn = np.stack([frame["reflection"] for frame in render(("reflection",), _FIT_PX)])
         # Differences tell a reflection up to one colour: it is dark somewhere.
         drawn -= np.quantile(drawn.reshape(-1, 3), _DARK, axis=0).astype(np.float32)
-        nothing, believed = _UNEXPLAINED
-        trust = float(np.clip((nothing - _unexplained(window, drawn, seeds.links)) / (nothing - believed), 0, 1))
+        trust = _ramp(_unexplained(window, drawn, seeds.links), *_UNEXPLAINED)
+        trust *= _ramp(_told_apart(drawn, seeds.links), *_TOLD_APART)
         drawn *= np.float32(trust)
         if trust < 1:
             warnings.append(f"{_where(window)}: {_NO_REFLECTION if trust == 0 else _HARDLY_A_REFLECTION}")
@@ -219,6 +219,31 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
     else:
         drawn = np.stack([still_reflection(picture) for picture in _pictures(window, _fit_size(window))])
     return Conclusion(maps={"reflection": drawn.astype(np.float16)}, warnings=tuple(warnings))
+
+
+def _ramp(value: float, nothing: float, all_of_it: float) -> float:
+    return float(np.clip((value - nothing) / (all_of_it - nothing), 0, 1))
+
+
+def _told_apart(reflection: FloatArray, links: Sequence[Link]) -> float:
+    """Change of a reflection along the scene's flow, between frames far apart, over its variance in both frames.
+
+    0: it moves as the scene does, so that nothing tells it from that. 2: it is all new there.
+    """
+    change = spread = 0.0
+    for link in _farthest(links):
+        weight = link.weight.astype(np.float32)[..., None]
+        here, there = reflection[link.first], backward_warp(reflection[link.second], link.flow)
+        middle = (weight * (here + there)).sum((0, 1)) / np.maximum(2 * weight.sum(), 1e-6)
+        change += float((weight * (here - there) ** 2).sum())
+        spread += float((weight * ((here - middle) ** 2 + (there - middle) ** 2)).sum()) / 2
+    return change / max(spread, 1e-9)
+
+
+def _farthest(links: Sequence[Link]) -> list[Link]:
+    """Those between the frames that are farthest apart."""
+    gap = max(abs(link.second - link.first) for link in links)
+    return [link for link in links if abs(link.second - link.first) == gap]
 
 
 def _unexplained(window: Window, reflection: FloatArray, links: Sequence[Link]) -> float:
