@@ -20,12 +20,12 @@ from ddvideo.errors import UsageError
 from ddvideo.hints.pane import still_reflection
 from ddvideo.hints.reflection import drift, fine_detail, registered_mean
 from ddvideo.motion.chains import Flows, more_consistent, neighbour_flows, with_far_ones
-from ddvideo.motion.flow import backward_warp, to_grey
+from ddvideo.motion.flow import to_grey
+from ddvideo.tasks.links import SOFTNESS, changed, linked, told_apart, unexplained
 from ddvideo.tasks.task import Layer, Layers, Phase, Task, Term
 from ddvideo.tasks.window import (
     Conclusion,
     Footage,
-    Link,
     Memory,
     Motion,
     Neighbourhood,
@@ -41,12 +41,6 @@ _FIT_PX = 216
 """Longer side of the frames in the fit; the scene's detail is looked at in larger ones."""
 _FAR = (2, 4, 8)
 """Frames so far apart are compared besides neighbours."""
-_NOISE = 0.01
-"""Of a picture's values."""
-_SOFTNESS = 0.02
-"""Differences of a picture's values that are larger are thought to be something else."""
-_FLOW_ERROR_PX = 0.3
-"""Of a flow that comes back to where it started; the scene's slope makes it an error of the picture."""
 _MARGIN = 0.5
 """The reflection's canvas reaches so far beyond the frame, in frames."""
 _DARK = 0.005
@@ -54,9 +48,8 @@ _DARK = 0.005
 _ROUNDS = 3
 _SHORTEST, _LEAST_WAY_PX = 8, 2.0
 """Frames in a row, and pixels across the scene, below which motion tells nothing."""
-_UNEXPLAINED, _LOOKED_AT = (0.91, 0.88), 7
-"""Shares of the changes along the scene's flow that no reflection leaves, and that a believed one leaves at most; and
-of how many links one is looked at."""
+_UNEXPLAINED = (0.91, 0.88)
+"""Shares of the changes along the scene's flow that no reflection leaves, and that a believed one leaves at most."""
 _TOLD_APART = (0.24, 0.36)
 """How far a reflection that is believed not at all, and one that is, change along the scene's flow."""
 _NO_REFLECTION = "nothing is seen to move across the scene as a reflection does; it was left as it is"
@@ -68,9 +61,8 @@ _NOTHING_MOVES = (
 _NOTHING = "nothing"
 """State of frames without a reflection; and of those spread over a long shot, which are too far apart to be fitted: its
 chunks are, each for itself."""
-_FAINTEST, _BELIEVED = 0.010, 0.3
-"""Change along the scene's flow, of 1, between the frames that are farthest apart, below which nothing reflects;
-and the weight of a flow that tells it."""
+_FAINTEST = 0.010
+"""Change along the scene's flow, of 1, between the frames that are farthest apart, below which nothing reflects."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,9 +97,9 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     pictures = _pictures(window, size)
     flows = _flows(pictures, detail, _FAR if options["far"] else ())
     speeds = drift(pictures, registered_mean(pictures, flows))
-    links = _links(pictures, flows)
+    links = linked(pictures, flows)
     scene_moves = _relative_way(flows, np.zeros_like(speeds)) >= _LEAST_WAY_PX
-    if options["far"] and scene_moves and _change(pictures, links) < _FAINTEST:
+    if options["far"] and scene_moves and changed(pictures, links) < _FAINTEST:
         return Seeds(is_enough=True, state=_NOTHING, warnings=(f"{_where(window)}: {_NO_REFLECTION}",))
     if count < _SHORTEST or _relative_way(flows, speeds) < _LEAST_WAY_PX:
         return Seeds(is_enough=True, warnings=(f"{_where(window)}: {_NOTHING_MOVES}",))
@@ -127,18 +119,6 @@ def _relative_way(flows: Flows, speeds: FloatArray) -> float:
 
 def _where(window: Window) -> str:
     return f"frames {window.indices[0]} to {window.indices[-1]}"
-
-
-def _change(pictures: Sequence[FloatArray], links: Sequence[Link]) -> float:
-    """Median of what changes along the flow between frames far apart, where the flow can be believed."""
-    changes = [
-        np.abs(pictures[link.first] - backward_warp(pictures[link.second], link.flow, cubic=True)).mean(2)[
-            link.weight > _BELIEVED
-        ]
-        for link in _farthest(links)
-    ]
-    values = np.concatenate(changes)
-    return float(np.median(values)) if len(values) else 1.0
 
 
 def _fit_size(window: Window) -> tuple[int, int]:
@@ -169,23 +149,6 @@ def _motion(speeds: FloatArray, size: tuple[int, int], *, learned: bool) -> Moti
     return Motion(matrices=matrices, bounds=np.array([-reach, -reach, reach, reach], np.float32), learned=learned)
 
 
-def _links(scene: Sequence[FloatArray], flows: Flows) -> list[Link]:
-    """Pairs of frames, weighed by the error that the picture and its flow are thought to have."""
-    links = []
-    height, width = scene[0].shape[:2]
-    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    for (first, second), flow in flows.items():
-        back = flow + backward_warp(flows[second, first], flow)
-        error = (back**2).sum(-1)
-        down, right = np.gradient(scene[first].mean(2))
-        to_x, to_y = columns + flow[..., 0], rows + flow[..., 1]
-        inside = (to_x > 0) & (to_x < width - 1) & (to_y > 0) & (to_y < height - 1)
-        variance = _NOISE**2 + (_FLOW_ERROR_PX**2 + error) * (down**2 + right**2)
-        weight = inside * _NOISE**2 / variance * np.exp(-error)
-        links.append(Link(first=first, second=second, flow=flow.astype(np.float16), weight=weight.astype(np.float16)))
-    return links
-
-
 def _derive(frame: FloatArray, drawn: Layers) -> Layers:
     return {"transmission": frame - drawn["reflection"]}
 
@@ -200,7 +163,7 @@ def _again(window: Window, seeds: Seeds, render: Render) -> Seeds:
         picture - drawn["reflection"] for picture, drawn in zip(_pictures(window, state.size), rendered, strict=True)
     ]
     flows = _flows(scene, state.detail, state.gaps)
-    return replace(seeds, links=_links(scene, flows), state=replace(state, rounds=state.rounds - 1))
+    return replace(seeds, links=linked(scene, flows), state=replace(state, rounds=state.rounds - 1))
 
 
 def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
@@ -209,8 +172,8 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
         drawn = np.stack([frame["reflection"] for frame in render(("reflection",), _FIT_PX)])
         # Differences tell a reflection up to one colour: it is dark somewhere.
         drawn -= np.quantile(drawn.reshape(-1, 3), _DARK, axis=0).astype(np.float32)
-        trust = _ramp(_unexplained(window, drawn, seeds.links), *_UNEXPLAINED)
-        trust *= _ramp(_told_apart(drawn, seeds.links), *_TOLD_APART)
+        trust = _ramp(unexplained(_pictures(window, drawn.shape[1:3]), drawn, seeds.links), *_UNEXPLAINED)
+        trust *= _ramp(told_apart(drawn, seeds.links), *_TOLD_APART)
         drawn *= np.float32(trust)
         if trust < 1:
             warnings.append(f"{_where(window)}: {_NO_REFLECTION if trust == 0 else _HARDLY_A_REFLECTION}")
@@ -225,40 +188,6 @@ def _ramp(value: float, nothing: float, all_of_it: float) -> float:
     return float(np.clip((value - nothing) / (all_of_it - nothing), 0, 1))
 
 
-def _told_apart(reflection: FloatArray, links: Sequence[Link]) -> float:
-    """Change of a reflection along the scene's flow, between frames far apart, over its variance in both frames.
-
-    0: it moves as the scene does, so that nothing tells it from that. 2: it is all new there.
-    """
-    change = spread = 0.0
-    for link in _farthest(links):
-        weight = link.weight.astype(np.float32)[..., None]
-        here, there = reflection[link.first], backward_warp(reflection[link.second], link.flow)
-        middle = (weight * (here + there)).sum((0, 1)) / np.maximum(2 * weight.sum(), 1e-6)
-        change += float((weight * (here - there) ** 2).sum())
-        spread += float((weight * ((here - middle) ** 2 + (there - middle) ** 2)).sum()) / 2
-    return change / max(spread, 1e-9)
-
-
-def _farthest(links: Sequence[Link]) -> list[Link]:
-    """Those between the frames that are farthest apart."""
-    gap = max(abs(link.second - link.first) for link in links)
-    return [link for link in links if abs(link.second - link.first) == gap]
-
-
-def _unexplained(window: Window, reflection: FloatArray, links: Sequence[Link]) -> float:
-    """Share of what the pictures change by along the scene's flow that is still there without the reflection."""
-    pictures = _pictures(window, reflection.shape[1:3])
-    before = after = 0.0
-    for link in links[::_LOOKED_AT]:
-        scenes = [(pictures[row], pictures[row] - reflection[row]) for row in (link.first, link.second)]
-        gaps = [here - backward_warp(there, link.flow, cubic=True) for here, there in zip(*scenes, strict=True)]
-        soft = [np.sqrt((gap / _SOFTNESS) ** 2 + 1) - 1 for gap in gaps]
-        weight = link.weight.astype(np.float32)[..., None]
-        before, after = before + float((weight * soft[0]).sum()), after + float((weight * soft[1]).sum())
-    return after / max(before, 1e-9)
-
-
 def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
     """The reflection at full size, and the transmission as what it leaves: all fine detail is the scene's."""
     scale = np.float32(1 / np.iinfo(footage.frames[0].dtype).max)
@@ -270,7 +199,7 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
         yield settle_additive(frame, {"transmission": frame - reflection, "reflection": reflection})
 
 
-_MEETS = Term(name="coherence", weight=1.0, layers=("transmission",), options={"softness": _SOFTNESS})
+_MEETS = Term(name="coherence", weight=1.0, layers=("transmission",), options={"softness": SOFTNESS})
 _FAINT = Term(name="energy", weight=0.03, layers=("reflection",))
 _ROUND = Phase(
     name="round",

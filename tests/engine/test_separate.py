@@ -14,6 +14,8 @@ from ddvideo.cli.main import run
 from ddvideo.errors import UsageError
 from ddvideo.pipeline import decompose
 from ddvideo.recipes import load_recipe, settings_for
+from ddvideo.tasks import links
+from ddvideo.tasks.window import Link
 
 H, W = 96, 160
 FRAMES = 16
@@ -173,3 +175,29 @@ def test_the_command_writes_both_layers(mixture, tmp_path):
 def test_so_many_rounds_there_are_not(mixture, tmp_path, rounds):
     with pytest.raises(UsageError, match="option rounds lies between 1 and 3"):
         separate(mixture[0], tmp_path, options={"rounds": rounds})
+
+
+def test_a_reflection_that_moves_as_the_scene_does_is_not_told_apart_from_it():
+    ground = texture(3, (3, 6), H, W + 40) * 0.1
+    reflection = np.stack([ground[:, 20 + 2 * t : 20 + 2 * t + W] for t in range(9)])
+    weight = np.ones((H, W), np.float32)
+
+    def told_apart(x):
+        flow = np.full((H, W, 2), (x, 0), np.float32)
+        return links.told_apart(reflection, [Link(first=0, second=8, flow=flow, weight=weight)])
+
+    assert told_apart(-16) < 0.15
+    assert told_apart(0) > 1
+
+
+def test_what_a_reflection_explains_of_the_changes_along_the_flow():
+    clean, over = layers(5, scene_speed=0)
+    frames = [np.rint((a + b) * 255).astype(np.uint8) for a, b in zip(clean, over, strict=True)]
+    flow, weight = np.zeros((H, W, 2), np.float32), np.ones((H, W), np.float32)
+    pair = [Link(first=0, second=4, flow=flow, weight=weight)]
+    pictures = [frame.astype(np.float32) / 255 for frame in frames]
+    assert links.unexplained(pictures, over.astype(np.float32), pair) < 0.05
+    assert links.unexplained(pictures, np.zeros_like(over, np.float32), pair) == 1
+    assert links.unexplained(pictures, -over.astype(np.float32), pair) > 1.5
+    assert links.changed(pictures, pair) > 0.02
+    assert links.changed([*clean.astype(np.float32)], pair) < 1e-6
