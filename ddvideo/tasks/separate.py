@@ -48,10 +48,10 @@ _DARK = 0.005
 _ROUNDS = 3
 _SHORTEST, _LEAST_WAY_PX = 8, 2.0
 """Frames in a row, and pixels across the scene, below which motion tells nothing."""
-_UNEXPLAINED = (0.91, 0.88)
-"""Shares of the changes along the scene's flow that no reflection leaves, and that a believed one leaves at most."""
-_TOLD_APART = (0.24, 0.36)
-"""How far a reflection that is believed not at all, and one that is, change along the scene's flow."""
+_UNEXPLAINED = (0.88, 0.91), (1.0, 0.0)
+"""Share of the changes along the scene's flow that a reflection does not explain, and how far it is believed then."""
+_TOLD_APART = (0.77, 0.83), (0.1, 0.3)
+"""The same, and how much it has to change along that flow."""
 _NO_REFLECTION = "nothing is seen to move across the scene as a reflection does; it was left as it is"
 _HARDLY_A_REFLECTION = "little speaks for a reflection; only a part of it was taken away"
 _NOTHING_MOVES = (
@@ -172,8 +172,9 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
         drawn = np.stack([frame["reflection"] for frame in render(("reflection",), _FIT_PX)])
         # Differences tell a reflection up to one colour: it is dark somewhere.
         drawn -= np.quantile(drawn.reshape(-1, 3), _DARK, axis=0).astype(np.float32)
-        trust = _ramp(unexplained(_pictures(window, drawn.shape[1:3]), drawn, seeds.links), *_UNEXPLAINED)
-        trust *= _ramp(told_apart(drawn, seeds.links), *_TOLD_APART)
+        trust = _trust(
+            unexplained(_pictures(window, drawn.shape[1:3]), drawn, seeds.links), told_apart(drawn, seeds.links)
+        )
         drawn *= np.float32(trust)
         if trust < 1:
             warnings.append(f"{_where(window)}: {_NO_REFLECTION if trust == 0 else _HARDLY_A_REFLECTION}")
@@ -184,8 +185,15 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
     return Conclusion(maps={"reflection": drawn.astype(np.float16)}, warnings=tuple(warnings))
 
 
-def _ramp(value: float, nothing: float, all_of_it: float) -> float:
-    return float(np.clip((value - nothing) / (all_of_it - nothing), 0, 1))
+def _trust(left: float, apart: float) -> float:
+    """How far a fitted reflection is believed, in [0, 1]: the less it explains, the more it has to move on its own.
+
+    Args:
+        left: share of the changes along the scene's flow that it does not explain.
+        apart: how much it changes along that flow.
+    """
+    needed = float(np.interp(left, *_TOLD_APART))
+    return float(np.interp(left, *_UNEXPLAINED) * np.interp(apart, (0.9 * needed, 1.1 * needed), (0, 1)))
 
 
 def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:

@@ -15,6 +15,7 @@ from ddvideo.errors import UsageError
 from ddvideo.pipeline import decompose
 from ddvideo.recipes import load_recipe, settings_for
 from ddvideo.tasks import links
+from ddvideo.tasks.separate import _trust as trust_of
 from ddvideo.tasks.window import Link
 
 H, W = 96, 160
@@ -201,3 +202,11 @@ def test_what_a_reflection_explains_of_the_changes_along_the_flow():
     assert links.unexplained(pictures, -over.astype(np.float32), pair) > 1.5
     assert links.changed(pictures, pair) > 0.02
     assert links.changed([*clean.astype(np.float32)], pair) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("left", "apart", "believed"),
+    [(0.2, 0.8, 1), (0.2, 0.05, 0), (0.7, 0.12, 1), (0.87, 0.4, 1), (0.87, 0.2, 0), (0.95, 0.9, 0), (0.895, 0.9, 0.5)],
+)
+def test_the_less_a_reflection_explains_the_more_it_has_to_move_on_its_own(left, apart, believed):
+    assert trust_of(left, apart) == pytest.approx(believed, abs=1e-6)
