@@ -42,7 +42,8 @@ def phase(steps=60, layers=("picture",), terms=(LOOKS,), **options):
 
 def task(*phases, layers=(PICTURE,)):
     """The solver reads only these fields of a task."""
-    return SimpleNamespace(layers=layers, phases=phases or (phase(),), forward=lambda drawn: drawn["picture"])
+    chosen = phases or (phase(),)
+    return SimpleNamespace(layers=layers, phases=chosen, forward=lambda drawn: drawn["picture"], derive=None)
 
 
 @pytest.fixture(scope="module")
@@ -237,9 +238,11 @@ def test_a_phases_loss_is_the_weighted_sum_of_its_terms():
         (term("smoothness", 1, "background"), losses.smoothness_loss(b, frame)),
         (term("agreement", 1, "alpha", target="hint", q=0.5), losses.agreement_loss(alpha, wanted, q=0.5)),
         (term("envelope", 2, "alpha", target="hint", quantile=0.8), losses.envelope_loss(alpha, wanted, quantile=0.8)),
+        (term("energy", 3, "background", "alpha"), losses.energy_loss(b) + losses.energy_loss(alpha)),
+        (term("coherence", 1, "rest"), losses.coherence_loss((frame - b)[:2], (frame - b)[2:], near)),
     )
     assert {named.name for named, _ in cases} == TERMS.keys()
-    what = SimpleNamespace(forward=alpha_over)
+    what = SimpleNamespace(forward=alpha_over, derive=lambda frame, layers: {"rest": frame - layers["background"]})
     for named, value in cases:
         assert value > 0
         torch.testing.assert_close(phase_loss(phase(terms=(named,)), batch, drawn, what), named.weight * value)
