@@ -26,7 +26,6 @@ from benchmarks.haze_bench import OURS, Bench
 from benchmarks.haze_sections import SECTIONS, Ask
 from benchmarks.haze_table import render_losses, render_section
 from benchmarks.once import ROOT, RunAll, all_in_own_process
-from ddvideo.store import write_json
 
 __all__ = ["main"]
 
@@ -46,13 +45,7 @@ def main(argv: Sequence[str] | None = None, run: RunAll = all_in_own_process) ->
     everything = set(given.sections) == set(SECTIONS) and set(given.variants) == set(OURS)
     whole = everything and given.clips is None and given.frames == FRAMES
     results = results_file(given, "dehaze", is_whole=whole, root=ROOT)
-    told = facts_of(given)
-    for job in jobs:
-        job(bench)
-        write_json(results, told | bench.as_dict())
-    for section, rows in bench.rows.items():
-        print(f"\n{render_section(section, rows)}\n\n{render_losses(section, rows)}".rstrip())
-    return bench.end(results)
+    return bench.carry_out(jobs, results, facts_of(given), renders=(render_section, render_losses))
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -24,7 +24,6 @@ from benchmarks.mark_bench import Bench
 from benchmarks.mark_sections import SECTIONS, Ask
 from benchmarks.mark_table import judge, render_losses, render_section, render_targets
 from benchmarks.once import ROOT, RunAll, all_in_own_process
-from ddvideo.store import write_json
 
 __all__ = ["main"]
 
@@ -43,14 +42,7 @@ def main(argv: Sequence[str] | None = None, run: RunAll = all_in_own_process) ->
     whole = everything and given.sequences is None and given.frames is None
     results = results_file(given, "dewatermark", is_whole=whole, root=ROOT)
     told = facts_of(given) | {"all_cases": given.all_cases, "crf": given.crf}
-    for step in steps:
-        step(bench)
-        targets = {section: judge(section, rows) for section, rows in bench.rows.items()}
-        write_json(results, told | bench.as_dict() | {"targets": targets})
-    for section, rows in bench.rows.items():
-        parts = [render(section, rows) for render in (render_section, render_targets, render_losses)]
-        print("\n" + "\n\n".join(part for part in parts if part))
-    return bench.end(results)
+    return bench.carry_out(steps, results, told, renders=(render_section, render_targets, render_losses), judge=judge)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

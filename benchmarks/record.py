@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeAlias
 
 from benchmarks.measure import FAILURES
 from benchmarks.once import RunAll, RunOptions, read_report
-from benchmarks.table import spread
+from benchmarks.table import Row, spread
+from ddvideo.store import write_json
 
 __all__ = ["Record"]
+
+Rows: TypeAlias = Sequence[Row]
 
 
 class Record:
@@ -51,6 +54,35 @@ class Record:
         except FAILURES as error:
             self.failures.append({"section": section, "name": name, "what": what, "reason": str(error)})
             print(f"benchmark: {section}: {name}: {what} failed: {error}", file=sys.stderr, flush=True)
+
+    def carry_out(
+        self,
+        steps: Sequence[Callable[[Self], None]],
+        results: Path,
+        told: Mapping[str, Any],
+        *,
+        renders: Sequence[Callable[[str, Rows], str]],
+        judge: Callable[[str, Rows], Any] | None = None,
+    ) -> int:
+        """Measure step by step, with the numbers written after each, and print what came of it; returns the exit code.
+
+        Args:
+            steps: each measures something and adds it.
+            results: file of the numbers.
+            told: what is kept with them.
+            renders: what is printed of a section, in this order; nothing where it is empty.
+            judge: what is kept of a section beside its numbers.
+        """
+        for step in steps:
+            step(self)
+            targets = (
+                {} if judge is None else {"targets": {name: judge(name, rows) for name, rows in self.rows.items()}}
+            )
+            write_json(results, {**told, **self.as_dict(), **targets})
+        for section, rows in self.rows.items():
+            parts = [render(section, rows) for render in renders]
+            print("\n" + "\n\n".join(part for part in parts if part))
+        return self.end(results)
 
     def end(self, results: Path) -> int:
         """Print what failed and where all lies; returns the exit code."""

@@ -26,7 +26,6 @@ from benchmarks.once import ROOT, RunAll, all_in_own_process
 from benchmarks.reflection_bench import OURS, USUAL, Bench
 from benchmarks.reflection_sections import SECTIONS, Ask
 from benchmarks.reflection_table import judge, render_losses, render_section, render_targets
-from ddvideo.store import write_json
 
 __all__ = ["main"]
 
@@ -47,14 +46,7 @@ def main(argv: Sequence[str] | None = None, run: RunAll = all_in_own_process) ->
     whole = everything and given.clips is None and given.frames == FRAMES
     results = results_file(given, "separate", is_whole=whole, root=ROOT)
     told = facts_of(given) | {"variants": given.variants}
-    for step in steps:
-        step(bench)
-        targets = {section: judge(section, rows) for section, rows in bench.rows.items()}
-        write_json(results, told | bench.as_dict() | {"targets": targets})
-    for section, rows in bench.rows.items():
-        parts = [render(section, rows) for render in (render_section, render_targets, render_losses)]
-        print("\n" + "\n\n".join(part for part in parts if part))
-    return bench.end(results)
+    return bench.carry_out(steps, results, told, renders=(render_section, render_targets, render_losses), judge=judge)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -18,3 +18,12 @@ def assert_one_line(printed, said):
     assert printed.err.count("\n") == 1
     assert said in printed.err
     assert not printed.out
+
+
+def file_of_an_empty_measurement(monkeypatch, tmp_path, benchmark, asked, run):
+    """Where the numbers of a measurement go whose sections measure nothing; the repository is ``tmp_path``."""
+    monkeypatch.setattr(benchmark, "ROOT", tmp_path)
+    monkeypatch.setattr(benchmark, "SECTIONS", {name: lambda ask: [lambda bench: None] for name in benchmark.SECTIONS})
+    assert benchmark.main(["--preset", "fast", "--out", str(tmp_path / "out"), *asked], run) == 0
+    (file,) = tmp_path.rglob("*.json")
+    return file

@@ -16,7 +16,7 @@ from benchmarks.separate import main
 from benchmarks.sheets import LIMIT_BYTES
 from ddvideo.media import open_source
 from ddvideo.store import result_names
-from tests.benchmark_checks import assert_one_line, run_without
+from tests.benchmark_checks import assert_one_line, file_of_an_empty_measurement, run_without
 from tests.test_benchmark_haze import confetti
 
 FRAMES = 10
@@ -331,11 +331,7 @@ def test_a_layer_that_lacks_a_frame_or_is_missing_is_a_failure(data, tmp_path, c
     ],
 )
 def test_only_a_whole_measurement_takes_its_place_in_the_repository(tmp_path, monkeypatch, asked, whole):
-    monkeypatch.setattr(separate, "ROOT", tmp_path)
-    nothing = {name: lambda ask: [lambda bench: None] for name in separate.SECTIONS}
-    monkeypatch.setattr(separate, "SECTIONS", nothing)
-    assert separate.main(["--preset", "fast", "--out", str(tmp_path / "out"), *asked], FakeRun()) == 0
-    (file,) = tmp_path.rglob("*.json")
+    file = file_of_an_empty_measurement(monkeypatch, tmp_path, separate, asked, FakeRun())
     folder = tmp_path / "benchmarks" / "results" if whole else tmp_path / "out"
     assert file == folder / "separate-fast.json"
 
