@@ -42,8 +42,10 @@ class LinkedSampler:
         frames = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2)
         self._frames = (frames.float() / 255).to(reader)
         self._rows = torch.tensor([[link.first, link.second] for link in links])
-        self._flow = torch.from_numpy(np.stack([link.flow.astype(np.float16) for link in links])).to(reader)
-        self._weight = torch.from_numpy(np.stack([link.weight.astype(np.float16) for link in links])).to(reader)
+        self._flow = torch.from_numpy(np.stack([link.flow.astype(np.float16, copy=False) for link in links])).to(reader)
+        self._weight = torch.from_numpy(np.stack([link.weight.astype(np.float16, copy=False) for link in links])).to(
+            reader
+        )
 
     def draw(self) -> Batch:
         """The next batch."""

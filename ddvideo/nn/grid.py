@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from ddvideo.nn.points import check_points
+from ddvideo.nn.points import check_points, read_grid
 from ddvideo.nn.time_code import TIME_CODES, time_code
 
 __all__ = ["GridGenerator"]
@@ -71,11 +70,7 @@ class GridGenerator(nn.Module):
         """
         check_points(time, xy)
         batch, height, width, _ = xy.shape
-        points = xy.reshape(1, 1, -1, 2)
-        read = [
-            functional.grid_sample(grid, points, mode="bilinear", padding_mode="border", align_corners=True)[0, :, 0]
-            for grid in self.grids
-        ]
+        read = [read_grid(grid, xy) for grid in self.grids]
         code = time_code(time)[:, None].expand(-1, height * width, -1).reshape(-1, TIME_CODES)
         out = self.decoder(torch.cat([torch.cat(read).T, code], 1))
         drawn: Tensor = out.reshape(batch, height, width, -1).permute(0, 3, 1, 2)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from ddvideo.nn.points import check_points
+from ddvideo.nn.points import check_points, read_grid
 
 __all__ = ["PyramidGenerator"]
 
@@ -58,9 +57,7 @@ class PyramidGenerator(nn.Module):
         """
         check_points(time, xy)
         batch, height, width, _ = xy.shape
-        points = xy.reshape(1, 1, -1, 2)
         drawn = xy.new_zeros(())
         for grid in self.grids:
-            read = functional.grid_sample(grid, points, mode="bilinear", padding_mode="border", align_corners=True)
-            drawn = drawn + read
-        return drawn[0, :, 0].reshape(-1, batch, height, width).transpose(0, 1)
+            drawn = drawn + read_grid(grid, xy)
+        return drawn.reshape(-1, batch, height, width).transpose(0, 1)

@@ -17,8 +17,8 @@ from ddvideo.arrays import FloatArray
 from ddvideo.compositing import additive, settle_additive
 from ddvideo.config import Settings
 from ddvideo.errors import UsageError
-from ddvideo.hints.pane import still_reflection
 from ddvideo.hints.reflection import drift, fine_detail, registered_mean
+from ddvideo.hints.still_reflection import still_reflection
 from ddvideo.motion.chains import Flows, more_consistent, neighbour_flows, with_far_ones
 from ddvideo.motion.flow import to_grey
 from ddvideo.tasks.links import SOFTNESS, changed, linked, told_apart, unexplained
@@ -214,12 +214,11 @@ _ROUND = Phase(
     steps=200,
     terms=(_MEETS, _FAINT),
     layers=("reflection",),
-    size_px=216,
+    size_px=_FIT_PX,
     pairs=16,
     points=1536,
     rate=1.5e-3,
     grid_rate=1e-2,
-    reseed=_again,
 )
 
 SEPARATE = Task(
@@ -232,7 +231,7 @@ SEPARATE = Task(
             generator="pyramid",
             motion="reflection",
             signed=True,
-            canvas_px=216,
+            canvas_px=_FIT_PX,
         ),
     ),
     main="transmission",
@@ -242,9 +241,7 @@ SEPARATE = Task(
     seed=_seed,
     phases=(
         replace(_ROUND, name="motion", steps=250, terms=(_MEETS,), octaves=(3, 4, 5), rate=2.5e-3, reseed=None),
-        _ROUND,
-        replace(_ROUND, name="second round"),
-        replace(_ROUND, name="third round", reseed=None),
+        *(replace(_ROUND, name=f"round {n}", reseed=_again if n < _ROUNDS else None) for n in range(1, _ROUNDS + 1)),
     ),
     conclude=_conclude,
     finish=_finish,

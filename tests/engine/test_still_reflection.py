@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ddvideo.hints.pane import still_reflection
+from ddvideo.hints.still_reflection import still_reflection
 
 SIDE = 224
 
