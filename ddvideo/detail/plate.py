@@ -8,14 +8,57 @@ import cv2
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
+from ddvideo.detail.extend import extend_colours
 
-__all__ = ["fill_from_frames"]
+__all__ = ["fill_from_frames", "plate"]
 
 _OFFSETS = (3, 6, 10, 15, 21, 28, 36, 45, 55)
 """How far in time frames are asked: near ones first, for light and parallax have changed least there."""
 _ENOUGH = 3.0
 """A pixel that so many frames have shown is filled."""
 _MARGIN_PX = 24
+
+
+def plate(
+    index: int,
+    frame: FloatArray,
+    hidden: BoolArray,
+    frames: Sequence[AnyArray],
+    visible: Sequence[ByteArray],
+    camera: FloatArray,
+    drawn: AnyArray | None,
+) -> FloatArray:
+    """The frame where the background shows; behind the rest other frames, then what was drawn, fitted in at the rim.
+
+    Args:
+        index: which of ``frames``.
+        frame: the same, ``(H, W, 3)`` in [0, 1].
+        hidden: ``(H, W)``: where something is in front of the background.
+        frames: ``(H, W, 3)`` uint8 or uint16, all frames at hand.
+        visible: as in :func:`fill_from_frames`.
+        camera: as in :func:`fill_from_frames`.
+        drawn: the background as a generator drew it, ``(h, w, 3)`` uint8; None: the colours around are carried in.
+
+    Returns:
+        ``(H, W, 3)`` float32 in [0, 1].
+    """
+    if not hidden.any():
+        return frame
+    height, width = hidden.shape
+    filled, seen = fill_from_frames(index, frames, visible, camera, hidden)
+    if drawn is not None:
+        behind = cv2.resize(drawn.astype(np.float32) / 255, (width, height), interpolation=cv2.INTER_CUBIC)
+    else:
+        behind = extend_colours(frame, (~hidden).astype(np.float32), reach=0.5)
+    weight = np.clip(seen, 0, 1)[..., None]
+    guess = weight * filled + (1 - weight) * behind
+    # Light differs between frames: what the guess misses around the hole is carried into it, smoothly.
+    size = (max(width // 8, 1), max(height // 8, 1))
+    rim = cv2.resize((~hidden).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    miss = cv2.resize(np.where(hidden[..., None], 0, frame - guess), size, interpolation=cv2.INTER_AREA)
+    mass = cv2.GaussianBlur(rim, (0, 0), 4) + 1e-4
+    carried = cv2.resize(cv2.GaussianBlur(miss, (0, 0), 4) / mass[..., None], (width, height))
+    return np.where(hidden[..., None], np.clip(guess + carried, 0, 1), frame).astype(np.float32)
 
 
 def fill_from_frames(

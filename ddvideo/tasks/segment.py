@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from ddvideo.arrays import AnyArray, ByteArray, FloatArray
+from ddvideo.arrays import AnyArray, FloatArray
 from ddvideo.compositing import alpha_over, settle_alpha_over
 from ddvideo.config import Settings
 from ddvideo.detail.extend import extend_colours
 from ddvideo.detail.guided import guided_upsample
-from ddvideo.detail.plate import fill_from_frames
+from ddvideo.detail.matte import solid_matte
+from ddvideo.detail.plate import plate
 from ddvideo.graph.features import appearance
 from ddvideo.graph.neighbours import OFFSETS
 from ddvideo.graph.superpixels import superpixels, to_lab
@@ -282,53 +283,23 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
     alphas = []
     for full, small, hint in zip(footage.frames, footage.small, footage.maps["alpha"], strict=True):
         edge_aware = guided_upsample(hint.astype(np.float32), small, full.astype(np.float32) * scale)
-        alphas.append((_matte(edge_aware) * 255).round().astype(np.uint8))
+        alphas.append((solid_matte(edge_aware) * 255).round().astype(np.uint8))
     longer = max(alphas[0].shape)
     near, wide = (np.ones((2 * (longer // part) + 3,) * 2, np.uint8) for part in (200, 60))
     # What lies close to the foreground is not asked for the background: there, a missed part of it may still show.
     visible = [np.asarray(255 * (cv2.dilate(alpha, wide) <= _HIDING), np.uint8) for alpha in alphas]
+    behind = footage.drawn.get("background")
     for t, full in enumerate(footage.frames):
         frame = full.astype(np.float32) * scale
         alpha = alphas[t].astype(np.float32) / np.float32(255)
+        hidden = cv2.dilate(alphas[t], near) > _HIDING
+        drawn = None if behind is None else behind[t]
         layers: dict[str, FloatArray] = {
             "foreground": extend_colours(frame, alpha),
-            "background": _plate(t, footage, frame, cv2.dilate(alphas[t], near) > _HIDING, visible),
+            "background": plate(t, frame, hidden, footage.frames, visible, footage.camera, drawn),
             "alpha": alpha[..., None],
         }
         yield settle_alpha_over(frame, layers)
-
-
-def _matte(soft: FloatArray) -> FloatArray:
-    """A soft map as a matte that is solid but for its edges, without crumbs."""
-    alpha = np.clip((soft - 0.5) * 2.5 + 0.5, 0, 1)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.25).astype(np.uint8), connectivity=8)
-    if count > 2:
-        area = stats[1:, cv2.CC_STAT_AREA]
-        kept = np.concatenate([[True], area >= 0.05 * area.max()])
-        alpha = np.where(kept[labels], alpha, 0)
-    return np.asarray(alpha, np.float32)
-
-
-def _plate(t: int, footage: Footage, frame: FloatArray, hidden: AnyArray, visible: list[ByteArray]) -> FloatArray:
-    """The frame where the background shows; behind the rest other frames, then the generator, fitted in at the rim."""
-    if not hidden.any():
-        return frame
-    height, width = hidden.shape
-    filled, seen = fill_from_frames(t, footage.frames, visible, footage.camera, hidden)
-    if "background" in footage.drawn:
-        small = footage.drawn["background"][t].astype(np.float32) / 255
-        drawn = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    else:
-        drawn = extend_colours(frame, (~hidden).astype(np.float32), reach=0.5)
-    weight = np.clip(seen, 0, 1)[..., None]
-    guess = weight * filled + (1 - weight) * drawn
-    # Light differs between frames: what the guess misses around the hole is carried into it, smoothly.
-    size = (max(width // 8, 1), max(height // 8, 1))
-    rim = cv2.resize((~hidden).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    miss = cv2.resize(np.where(hidden[..., None], 0, frame - guess), size, interpolation=cv2.INTER_AREA)
-    mass = cv2.GaussianBlur(rim, (0, 0), 4) + 1e-4
-    carried = cv2.resize(cv2.GaussianBlur(miss, (0, 0), 4) / mass[..., None], (width, height))
-    return np.where(hidden[..., None], np.clip(guess + carried, 0, 1), frame).astype(np.float32)
 
 
 _BACKGROUND_GRID = {"cells_px": (96, 48, 24, 12, 6)}
