@@ -47,13 +47,25 @@ class Options(Common, total=False):
     """Called with a ``ddvideo.types.ProgressEvent`` at every step."""
 
 
-def segment(path: str | os.PathLike[str], **options: Unpack[Options]) -> Result:
+def segment(
+    path: str | os.PathLike[str],
+    *,
+    fg_hint: str | os.PathLike[str] | None = None,
+    bg_hint: str | os.PathLike[str] | None = None,
+    box: tuple[int, int, int, int] | None = None,
+    hint_frame: int | None = None,
+    **options: Unpack[Options],
+) -> Result:
     """Split a video, an image or a folder of numbered frames into foreground, background and alpha.
 
     Does the same work and writes the same files as ``ddvideo segment``.
 
     Args:
         path: the input.
+        fg_hint: an image of one frame, or a video or folder of all, in which white is foreground for certain.
+        bg_hint: likewise for the background.
+        box: left, top, width and height in pixels around the foreground in one frame.
+        hint_frame: the frame that an image or the box is of, counted from 0; None: the first that is done.
         options: see :class:`Options`.
 
     Returns:
@@ -65,7 +77,9 @@ def segment(path: str | os.PathLike[str], **options: Unpack[Options]) -> Result:
         OutputError: the results cannot be written.
         DecompositionError: the fit failed.
     """
-    return _decompose("segment", path, {}, options)
+    from ddvideo.pipeline.hints import hint_options
+
+    return _decompose("segment", path, hint_options(fg_hint, bg_hint, box, hint_frame), options)
 
 
 def dehaze(

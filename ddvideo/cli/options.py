@@ -13,7 +13,7 @@ import click
 from ddvideo.config import FORMATS, PRESETS, OutputFormat, Preset
 from ddvideo.errors import UsageError
 
-__all__ = ["FrameRange", "RunOptions", "box", "decomposing", "running", "together"]
+__all__ = ["FrameRange", "RunOptions", "box", "decomposing", "hints", "running", "together"]
 
 RUNNERS = ("auto", "inprocess", "ray")
 _FRAMES = re.compile(r"(\d{0,12}):(\d{0,12})", re.ASCII)
@@ -179,6 +179,39 @@ def box(command: _Command) -> _Command:
     """Give a command the option ``--box``; it is called with ``[x, y, width, height]`` or None."""
     help = "A box around it, in pixels of the input: left, top, width, height."
     return click.option("--box", metavar="X,Y,W,H", callback=_box, help=help)(command)
+
+
+def hints(command: _Command) -> _Command:
+    """Give a command the options of hints; it is called with ``fg_hint``, ``bg_hint``, ``box`` and ``hint_frame``."""
+    where = "an image of one frame, or a video (or folder) of all"
+    for option in (
+        click.option(
+            "--hint-frame",
+            metavar="N",
+            type=click.IntRange(0),
+            help="The frame that an image or a box is of, counted from 0; the first that is done unless told.",
+        ),
+        click.option(
+            "--box",
+            metavar="X,Y,W,H",
+            callback=_box,
+            help="A box around the foreground in one frame, in pixels of the input: left, top, width, height.",
+        ),
+        click.option(
+            "--bg-hint",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help=f"White is background for certain: {where}; any size.",
+        ),
+        click.option(
+            "--fg-hint",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help=f"White is foreground for certain: {where}; any size.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def together(command: _Command) -> _Command:

@@ -7,20 +7,31 @@ from typing import Any
 
 import click
 
-from ddvideo.cli.options import RunOptions, decomposing
+from ddvideo.cli.options import RunOptions, decomposing, hints
 
 __all__ = ["segment"]
 
 
 @click.command(short_help="Foreground, background and alpha.")
 @decomposing
-def segment(inputs: tuple[Path, ...], **options: Any) -> int:
+@hints
+def segment(
+    inputs: tuple[Path, ...],
+    fg_hint: Path | None,
+    bg_hint: Path | None,
+    box: list[int] | None,
+    hint_frame: int | None,
+    **options: Any,
+) -> int:
     """Split INPUT into foreground, background and alpha.
 
     INPUT is a video, an image, or a folder of numbered frames. What moves on its own becomes the foreground; the
-    background is filled behind it. Results: one file a layer, preview, report.html and report.json in
+    background is filled behind it. A hint tells what the foreground is: a mask, strokes or a box in one frame are
+    carried through its shot. Results: one file a layer, preview, report.html and report.json in
     DIR/<input stem>/. A run that was interrupted goes on when the same command is started again.
     """
     from ddvideo.cli.work import run_task
+    from ddvideo.pipeline.hints import hint_options
 
-    return run_task(inputs, RunOptions(**options), task="segment")
+    told = hint_options(fg_hint, bg_hint, box, hint_frame)
+    return run_task(inputs, RunOptions(**options), task="segment", task_options=told)

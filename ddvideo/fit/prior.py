@@ -37,7 +37,8 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
     """
     clock = Clock()
     shot, settings = job.shot, job.settings
-    keys = key_frames(shot, settings.key_frames, task.key_run)
+    also = () if task.also_keys is None else task.also_keys(shot, settings)
+    keys = tuple(sorted({*key_frames(shot, settings.key_frames, task.key_run), *also}))
     tracker = CameraTracker()
 
     def tell(done: int, total: int, message: str, loss: float | None = None) -> None:

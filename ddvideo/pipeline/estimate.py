@@ -10,6 +10,7 @@ from typing import Any
 
 from ddvideo.config import Settings
 from ddvideo.hardware import peak_rss_mib
+from ddvideo.pipeline.hints import without_hints
 from ddvideo.pipeline.one import decompose_one
 from ddvideo.pipeline.plan import MIB, Plan
 from ddvideo.pipeline.request import Request
@@ -30,7 +31,8 @@ def estimate(source: InputPath, plan: Plan, request: Request, progress: Progress
     longest = max(plan.shots, key=lambda shot: shot.frames)
     count = min(SAMPLED_FRAMES, longest.frames)
     start = longest.start + (longest.frames - count) // 2
-    sample = replace(request, frames=(start, start + count), fresh=True, keep_work=False)
+    # A hint is of a frame that may not be among them, and takes next to no time.
+    sample = replace(without_hints(request), frames=(start, start + count), fresh=True, keep_work=False)
     with tempfile.TemporaryDirectory(prefix="ddvideo-") as folder:
         report = decompose_one(source, Path(folder) / "sample", sample, progress).report
     seconds = _seconds(plan, request.settings, report["timings_seconds"], count)

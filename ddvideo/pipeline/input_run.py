@@ -11,6 +11,7 @@ from types import TracebackType
 from ddvideo.config import Settings
 from ddvideo.errors import DecompositionError
 from ddvideo.merge import Recomposition, merge_chunks
+from ddvideo.pipeline.hints import by_content, settle_hints, unhinted_shots
 from ddvideo.pipeline.outputs import file_name, write_outputs
 from ddvideo.pipeline.plan import (
     check_disk,
@@ -79,12 +80,12 @@ class InputRun:
             LockedError, OutputError: another run works in the folder, or it cannot be written.
         """
         info, span = look(self.source, self.request, progress)
-        settings = fit_settings(self.request.settings, info)
+        settings = settle_hints(fit_settings(self.request.settings, info), self.request, info, span)
         self.sha256 = input_sha256(self.source)
         self.clock.lap("probe")
         self.identity = run_identity(
             sha256=self.sha256,
-            settings=settings,
+            settings=by_content(settings),
             frames=span,
             layers=[(layer.name, layer.channels) for layer in self.request.task.layers],
             dtype=store_dtype(info),
@@ -190,7 +191,7 @@ class InputRun:
                 f"{folder.work}: files of chunk {', '.join(damaged)} were damaged on the disk: start again to redo them"
             )
         recomposition = Recomposition()
-        warnings: list[str] = []
+        warnings = unhinted_shots(request, self.settings, plan.shots)
         with open_source(plan.info.source) as source:
             merged = merge_chunks(
                 source.frames(plan.start, plan.stop),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+from ddvideo.pipeline.hints import settle_hints
 from ddvideo.pipeline.input_run import InputRun, find_shots, look
 from ddvideo.pipeline.plan import Plan, fit_settings, make_plan
 from ddvideo.pipeline.request import Request
@@ -21,7 +22,7 @@ def plan_one(source: InputPath, request: Request, progress: Progress) -> Plan:
         InputError, UsageError: it cannot be read, or holds none of the frames asked for.
     """
     info, span = look(source, request, progress)
-    settings = fit_settings(request.settings, info)
+    settings = settle_hints(fit_settings(request.settings, info), request, info, span)
     shots = find_shots(info, span, settings, progress)
     return make_plan(info, span, shots, settings, request.task, request.format)
 

@@ -11,6 +11,7 @@ from typing import Unpack
 from ddvideo.errors import DDVideoError, UsageError
 from ddvideo.pipeline.ask import Asked, make_requests
 from ddvideo.pipeline.chain import decompose_chain, plan_chain
+from ddvideo.pipeline.hints import is_hinted
 from ddvideo.pipeline.request import Request
 from ddvideo.pipeline.result import Result
 from ddvideo.store import result_names
@@ -54,6 +55,8 @@ def decompose(
     if together:
         requests = [replace(request, settings=replace(request.settings, together=True)) for request in requests]
     try:
+        if len(sources) > 1 and is_hinted(requests[0]):
+            raise UsageError("hints are of one input: give one INPUT with --fg-hint, --bg-hint or --box")
         return _each(sources, Path(out), requests, progress or _silent, dry_run=dry_run)
     finally:
         requests[0].runner.close()

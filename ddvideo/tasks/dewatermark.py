@@ -17,7 +17,7 @@ import numpy as np
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.compositing import mark_over, settle_mark
 from ddvideo.config import Settings
-from ddvideo.errors import UsageError
+from ddvideo.hints.box import box_pixels
 from ddvideo.hints.mark_edges import WEAK, Edges, constant_edges, find_marks
 from ddvideo.hints.mark_fit import fit_mark, least_alpha
 from ddvideo.hints.mark_scene import HIDDEN, Mark, scene_behind
@@ -215,22 +215,7 @@ def _box(window: Window, settings: Settings) -> BoolArray | None:
     given = settings.options.get("box")
     if not given:
         return None
-    if (
-        len(given) != 4
-        or not all(isinstance(part, int | float) and np.isfinite(part) for part in given)
-        or min(given[2:]) <= 0
-    ):
-        raise UsageError(f"dewatermark: option box is left, top, width and height in pixels, and not {given}")
-    height, width = window.full_size
-    x, y, across, down = given
-    if x >= width or y >= height or x + across <= 0 or y + down <= 0:
-        raise UsageError(f"dewatermark: the box {given} lies outside the picture of {width}x{height} pixels")
-    scale = window.size[1] / width, window.size[0] / height
-    inside = np.zeros(window.size, bool)
-    left, right = round(max(x, 0) * scale[0]), round(min(x + across, width) * scale[0])
-    top, bottom = round(max(y, 0) * scale[1]), round(min(y + down, height) * scale[1])
-    inside[top : max(bottom, top + 1), left : max(right, left + 1)] = True
-    return inside
+    return box_pixels(given, window.size, window.full_size)
 
 
 class _Uncovered:

@@ -25,9 +25,11 @@ from ddvideo.graph.superpixels import superpixels, to_lab
 from ddvideo.graph.voting import reliability
 from ddvideo.hints.appearance import centre_prior
 from ddvideo.hints.consensus import Anchors, Consensus
+from ddvideo.hints.marks import HINTS
 from ddvideo.hints.motion import observe_motion
 from ddvideo.hints.regions import Painted, Regions
 from ddvideo.hints.threshold import NEAR_OTSU, stable_threshold
+from ddvideo.tasks.hinted import Hinted, hint_keys, look_at_hints
 from ddvideo.tasks.task import Layer, Phase, Task, Term
 from ddvideo.tasks.window import (
     Codes,
@@ -81,6 +83,8 @@ class _State:
     scales: dict[str, float]
     """What was decided on this window, for the shot's other windows to take over."""
     memory: Memory | None
+    hinted: Hinted | None = None
+    """What the user tells of it."""
     likelihood: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
     """Of being foreground, after the last vote."""
 
@@ -122,6 +126,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     else:
         hint = motion * (0.5 + 0.5 * consensus.surround)
     voted = _over_scale(consensus.vote(hint, steps=_VOTES, name="motion"), "motion", scales, memory)
+    hinted = look_at_hints(window, regions, features, voted, settings, memory)
     state = _State(
         regions=regions,
         consensus=consensus,
@@ -132,8 +137,10 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
         cue=np.zeros(len(regions), np.float32),
         scales=scales,
         memory=memory,
+        hinted=hinted,
     )
-    return _seeds(window, state, "motion", voted, tuple(warnings))
+    # What is hinted is no guess.
+    return _seeds(window, state, "motion", voted, () if hinted is not None else tuple(warnings))
 
 
 def _is_still(window: Window) -> bool:
@@ -180,6 +187,8 @@ def _over_scale(scores: FloatArray, name: str, scales: dict[str, float], memory:
 def _seeds(window: Window, state: _State, name: str, score: FloatArray, warnings: tuple[str, ...]) -> Seeds:
     """What the generators start from, given a score that is about 1 on the foreground."""
     likelihood = _likelihood(name, score, state)
+    if state.hinted is not None:
+        likelihood = state.hinted.over(likelihood)
     cues = np.stack([state.cue, state.motion, state.consensus.surround, state.votes["motion"]], 1)
     vectors = [
         np.concatenate([features, state.regions.of_frame(cues, t)], 1) for t, features in enumerate(state.features)
@@ -254,6 +263,8 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
     if render is not None:
         for t, drawn in enumerate(render(("alpha",), max(window.size))):
             alpha[t] = (alpha[t] + drawn["alpha"][..., 0]) / 2
+    if state.hinted is not None:
+        state.hinted.held(alpha)
     share = float((alpha > 0.5).mean())
     where = f"frames {window.indices[0]} to {window.indices[-1]}"
     warnings = list(seeds.warnings)
@@ -268,7 +279,8 @@ def _memory(window: Window, state: _State) -> dict[str, AnyArray]:
     """What a shot's chunks take from its prior."""
     frames = np.repeat(window.indices, state.regions.counts)
     votes = {"surround": state.consensus.surround, **state.votes}
-    return {
+    told = {} if state.hinted is None else state.hinted.memory()
+    return told | {
         "by_appearance": np.array(state.by_appearance),
         "anchor_frames": frames.astype(np.int64),
         "anchor_features": np.concatenate(state.features),
@@ -353,4 +365,6 @@ SEGMENT = Task(
     conclude=_conclude,
     drawn=("background",),
     finish=_finish,
+    options=HINTS,
+    also_keys=hint_keys,
 )

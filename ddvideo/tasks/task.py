@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -11,6 +11,7 @@ from ddvideo.arrays import FloatArray
 from ddvideo.config import Settings
 from ddvideo.errors import UsageError
 from ddvideo.tasks.window import Conclusion, Footage, Memory, Neighbourhood, Observation, Render, Seeds, Window
+from ddvideo.types import Shot
 
 __all__ = ["Layer", "Layers", "Phase", "Task", "Term", "check_options"]
 
@@ -107,6 +108,8 @@ class Task:
     """Frames around one that ``observe`` is shown."""
     key_run: int = 2
     """Neighbours in a row among the frames that a long shot's prior sees."""
+    also_keys: Callable[[Shot, Settings], Sequence[int]] | None = None
+    """Frames of a shot that its prior has to see besides those spread over it."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options that a recipe may set, with their defaults. ``coupled`` false leaves the seeds as they are; ``effort``
     multiplies the steps of every phase."""

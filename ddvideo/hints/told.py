@@ -1,0 +1,86 @@
+"""What is known of some superpixels of a shot, carried to all that look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ddvideo.arrays import FloatArray
+from ddvideo.graph.neighbours import likeness_graph
+
+__all__ = ["Known", "carried", "labels_of", "weighed"]
+
+_ROUNDS = 60
+_SURE = 0.6
+"""A superpixel of which so much is foreground (background) is known to be that."""
+_SHARE = 0.7
+"""Of the log odds, what is told by hints that reach a superpixel; the rest is what it was taken for without them."""
+_REACHED = 0.02
+"""Where so little comes from known superpixels, hints and what is found without them count alike."""
+_CLIP = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Superpixels of which something is known; arrays are ``(A,)``."""
+
+    features: FloatArray
+    """``(A, D)``."""
+    values: FloatArray
+    """Of being foreground, in [0, 1]."""
+    weights: FloatArray
+    """How far it is known, in [0, 1]."""
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+def labels_of(share: FloatArray) -> FloatArray:
+    """1 for superpixels whose share of foreground is large, 0 where it is small, NaN where it is mixed or NaN."""
+    return np.where(share > _SURE, 1, np.where(share < 1 - _SURE, 0, np.nan)).astype(np.float32)
+
+
+def carried(features: Sequence[FloatArray], labels: FloatArray, elsewhere: Known) -> tuple[FloatArray, FloatArray]:
+    """Let what is known go on to what looks alike, near or far in time, and from there on.
+
+    Known superpixels keep what they are; every other one takes the mean of its likes, again and again, which goes
+    towards the harmonic function between the known. What is known elsewhere is asked by every frame directly.
+
+    Args:
+        features: per frame ``(n_t, D)``.
+        labels: ``(N,)``: 1 foreground, 0 background, NaN not known.
+        elsewhere: what is known besides, of frames that may be others.
+
+    Returns:
+        How likely each is foreground ``(N,)``, and how much of that comes from known ones ``(N,)``, both in [0, 1].
+    Source: Zhu, Ghahramani and Lafferty, ICML 2003, eqs. 2 to 5; the graph is that of Faktor and Irani, BMVC 2014.
+    """
+    graph = likeness_graph(features, anchors=elsewhere.features if len(elsewhere) else None)
+    known = np.concatenate([~np.isnan(labels), np.ones(len(elsewhere), np.bool_)])
+    weights = np.concatenate([known[: len(labels)].astype(np.float32), elsewhere.weights])
+    masses = np.concatenate([np.nan_to_num(labels), elsewhere.values * elsewhere.weights]).astype(np.float32)
+    both = fixed = np.stack([masses, weights], 1)
+    for _ in range(_ROUNDS):
+        both = np.where(known[:, None], fixed, graph @ both)
+    masses, weights = both[: len(labels)].T
+    return np.asarray(masses / np.maximum(weights, 1e-9), np.float32), np.asarray(weights, np.float32)
+
+
+def weighed(likelihood: FloatArray, told: FloatArray, reach: FloatArray) -> FloatArray:
+    """A likelihood found without hints, and the one that is told by them: log odds are averaged.
+
+    Args:
+        likelihood: ``(N,)``.
+        told: ``(N,)``, as :func:`carried` gives it.
+        reach: ``(N,)``, likewise; superpixels that are known (1) are what they are told to be.
+    """
+    share = np.where(reach >= 1, 1, _SHARE * reach / (reach + _REACHED))
+    odds = share * _logit(told) + (1 - share) * _logit(likelihood)
+    return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+
+def _logit(likelihood: FloatArray) -> FloatArray:
+    safe = np.clip(likelihood, _CLIP, 1 - _CLIP)
+    return np.asarray(np.log(safe / (1 - safe)), np.float32)
