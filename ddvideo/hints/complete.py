@@ -50,8 +50,7 @@ def completed(frame: ByteArray, marks: Marks, guess: FloatArray) -> BoolArray:
     """The foreground of a frame of which some is marked, ``(h, w)``.
 
     Two mixtures of colours are fitted in turn with a minimum cut along the frame's edges. What is not marked starts as
-    the guess has it; in a box, where the guess sees nothing, as foreground. A foreground whose outline is that of an
-    object is whole, unless something is marked as background.
+    the guess has it; in a box, where the guess sees nothing, as foreground.
 
     Args:
         frame: ``(h, w, 3)`` RGB uint8.
@@ -59,8 +58,6 @@ def completed(frame: ByteArray, marks: Marks, guess: FloatArray) -> BoolArray:
         guess: ``(h, w)``, more than one half where the foreground is likely.
     Source: Rother, Kolmogorov and Blake, SIGGRAPH 2004 (GrabCut), as OpenCV has it.
     """
-    if is_whole(frame, marks):
-        return marks.foreground
     likely = guess > _LIKELY
     if marks.box is not None and (likely & marks.box).sum() < _LEAST_OF_BOX * marks.box.sum():
         likely = marks.box

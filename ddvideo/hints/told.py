@@ -15,8 +15,6 @@ __all__ = ["Known", "carried", "labels_of", "weighed"]
 _ROUNDS = 60
 _SURE = 0.6
 """A superpixel of which so much is foreground (background) is known to be that."""
-_SHARE = 0.7
-"""Of the log odds, what is told by hints that reach a superpixel; the rest is what it was taken for without them."""
 _REACHED = 0.02
 """Where so little comes from known superpixels, hints and what is found without them count alike."""
 _CLIP = 1e-3
@@ -68,15 +66,16 @@ def carried(features: Sequence[FloatArray], labels: FloatArray, elsewhere: Known
     return np.asarray(masses / np.maximum(weights, 1e-9), np.float32), np.asarray(weights, np.float32)
 
 
-def weighed(likelihood: FloatArray, told: FloatArray, reach: FloatArray) -> FloatArray:
+def weighed(likelihood: FloatArray, told: FloatArray, reach: FloatArray, *, trust: float) -> FloatArray:
     """A likelihood found without hints, and the one that is told by them: log odds are averaged.
 
     Args:
         likelihood: ``(N,)``.
         told: ``(N,)``, as :func:`carried` gives it.
-        reach: ``(N,)``, likewise; superpixels that are known (1) are what they are told to be.
+        reach: ``(N,)``, likewise.
+        trust: weight of what is told where hints reach, in [0, 1].
     """
-    share = np.where(reach >= 1, 1, _SHARE * reach / (reach + _REACHED))
+    share = trust * reach / (reach + _REACHED)
     odds = share * _logit(told) + (1 - share) * _logit(likelihood)
     return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 

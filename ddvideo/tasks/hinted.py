@@ -22,7 +22,9 @@ __all__ = ["Hinted", "hint_keys", "look_at_hints"]
 _COMPLETED = 3
 """Marks in at most so many frames of a window are completed; where there are more, they speak for themselves."""
 _ANCHOR_FRAMES = 4
-_VALUES, _WEIGHTS = "hint_values", "hint_weights"
+_TOLD, _COMPLETED_BY_US = 0.7, 0.5
+"""Trust in what is carried from marks that a user has made, and from those that were completed to a whole frame."""
+_VALUES, _WEIGHTS, _TRUST = "hint_values", "hint_weights", "hint_trust"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,12 +35,14 @@ class Hinted:
     """How likely each superpixel is foreground."""
     reach: FloatArray
     """How much of that comes from hints; 1 where it is known."""
+    trust: float
+    """Weight of all this against what is found without it."""
     sure: Mapping[int, tuple[BoolArray, BoolArray]]
     """Pixels ``(h, w)`` that are known as foreground and as background, by row of the window."""
 
     def over(self, likelihood: FloatArray) -> FloatArray:
         """A likelihood of the same superpixels that was found without hints, with what they tell."""
-        return weighed(likelihood, self.told, self.reach)
+        return weighed(likelihood, self.told, self.reach, trust=self.trust)
 
     def held(self, alpha: AnyArray) -> None:
         """Set the pixels that are known in ``alpha`` ``(T, h, w)``."""
@@ -48,7 +52,7 @@ class Hinted:
 
     def memory(self) -> dict[str, AnyArray]:
         """What the shot's chunks take from its prior, beside ``anchor_frames`` and ``anchor_features``."""
-        return {_VALUES: self.told, _WEIGHTS: self.reach}
+        return {_VALUES: self.told, _WEIGHTS: self.reach, _TRUST: np.array(self.trust, np.float32)}
 
 
 def hint_keys(shot: Shot, settings: Settings) -> list[int]:
@@ -87,28 +91,29 @@ def look_at_hints(
     marked = read_marks(options, window.indices, window.size, window.full_size) if marked_frames(options) else {}
     if not marked and (memory is None or _VALUES not in memory):
         return None
-    sure = _sure(window, marked)
+    whole = bool(marked) and median(is_whole(window.frames[row], marks) for row, marks in marked.items()) > 0.5
+    is_completed = not whole and 0 < len(marked) <= _COMPLETED
+    sure = {row: _sure(marks, whole) for row, marks in marked.items()}
     labels = np.full(len(regions), np.nan, np.float32)
     for row, marks in marked.items():
         share = np.full(window.size, np.nan, np.float32)
-        if len(marked) <= _COMPLETED:
+        if is_completed:
             share[:] = completed(window.frames[row], marks, Painted(regions, guess)[row])
         else:
             foreground, background = sure[row]
             share[foreground], share[background] = 1, 0
         regions.of_frame(labels, row)[:] = labels_of(_means(regions, row, share))
     told, reach = carried(features, labels, _elsewhere(window, regions, features, labels, memory))
-    return Hinted(told=told, reach=reach, sure=sure)
+    trust = _COMPLETED_BY_US if is_completed else _TOLD
+    if memory is not None and _TRUST in memory:
+        trust = float(memory[_TRUST])
+    return Hinted(told=told, reach=reach, trust=trust, sure=sure)
 
 
-def _sure(window: Window, marked: Mapping[int, Marks]) -> dict[int, tuple[BoolArray, BoolArray]]:
-    """What is known pixel by pixel. Whether hints are whole is decided for all frames alike."""
-    whole = bool(marked) and median(is_whole(window.frames[row], marks) for row, marks in marked.items()) > 0.5
-    found = {}
-    for row, marks in marked.items():
-        background = marks.background | (whole & ~marks.foreground)
-        found[row] = (marks.foreground, background if marks.box is None else background | ~marks.box)
-    return found
+def _sure(marks: Marks, whole: bool) -> tuple[BoolArray, BoolArray]:
+    """What is known pixel by pixel: foreground and background."""
+    background = marks.background | (whole & ~marks.foreground)
+    return marks.foreground, background if marks.box is None else background | ~marks.box
 
 
 def _means(regions: Regions, row: int, share: FloatArray) -> FloatArray:
