@@ -15,7 +15,9 @@ _ROUNDS = 5
 _LIKELY = 0.5
 _LEAST_OF_BOX = 0.05
 """A guess that fills less of a box has missed what is in it."""
-_STROKE = 0.02
+_LEAST_OF_GUESS = 0.5
+"""A guess of which less lies in a box is about something else."""
+_STROKE = 0.04
 """What is thinner than this part of the frame's longer side is a stroke, and no area."""
 _BAND_PX = 12
 _ON_EDGES = 0.54
@@ -50,7 +52,7 @@ def completed(frame: ByteArray, marks: Marks, guess: FloatArray) -> BoolArray:
     """The foreground of a frame of which some is marked, ``(h, w)``.
 
     Two mixtures of colours are fitted in turn with a minimum cut along the frame's edges. What is not marked starts as
-    the guess has it; in a box, where the guess sees nothing, as foreground.
+    the guess has it; where that sees little in a box, or more outside, the box's ellipse starts as foreground.
 
     Args:
         frame: ``(h, w, 3)`` RGB uint8.
@@ -59,16 +61,18 @@ def completed(frame: ByteArray, marks: Marks, guess: FloatArray) -> BoolArray:
     Source: Rother, Kolmogorov and Blake, SIGGRAPH 2004 (GrabCut), as OpenCV has it.
     """
     likely = guess > _LIKELY
-    if marks.box is not None and (likely & marks.box).sum() < _LEAST_OF_BOX * marks.box.sum():
-        likely = marks.box
+    if marks.box is not None:
+        inside = int((likely & marks.box).sum())
+        if inside < _LEAST_OF_BOX * marks.box.sum() or inside < _LEAST_OF_GUESS * likely.sum():
+            likely = _ellipse(marks.box)
     state = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     if marks.box is not None:
         state[~marks.box] = cv2.GC_BGD
     state[marks.background] = cv2.GC_BGD
     state[marks.foreground] = cv2.GC_FGD
-    inside = _is_foreground(state)
-    if inside.all() or not inside.any():
-        return inside  # with one side only, there are no two mixtures to fit
+    found = _is_foreground(state)
+    if found.all() or not found.any():
+        return found  # with one side only, there are no two mixtures to fit
     cv2.setRNGSeed(0)  # the mixtures start from k-means, which draws
     models = np.zeros((2, 1, 65), np.float64)
     bgr = np.ascontiguousarray(frame[..., ::-1])
@@ -83,6 +87,14 @@ def is_whole(frame: ByteArray, marks: Marks) -> bool:
 
 def _is_foreground(state: ByteArray) -> BoolArray:
     return np.asarray((state == cv2.GC_FGD) | (state == cv2.GC_PR_FGD), np.bool_)
+
+
+def _ellipse(box: BoolArray) -> BoolArray:
+    """The ellipse in a box: things are rounder than the boxes around them."""
+    rows, columns = np.flatnonzero(box.any(1)), np.flatnonzero(box.any(0))
+    y, x = (np.arange(length) for length in box.shape)
+    down, across = ((places - part.mean()) / (len(part) / 2) for places, part in ((y, rows), (x, columns)))
+    return np.asarray(down[:, None] ** 2 + across**2 < 1, np.bool_)
 
 
 def _fills_areas(marked: BoolArray) -> bool:

@@ -68,7 +68,7 @@ def test_without_a_box_the_pipeline_is_told_none(pipeline):
     assert pipeline.called["together"] is False
 
 
-@pytest.mark.parametrize("command", ["segment", "dehaze"])
+@pytest.mark.parametrize("command", ["separate", "dehaze"])
 def test_other_commands_have_no_box(command, pipeline, capsys):
     assert run([command, "clip.mp4", "--box", "1,2,3,4"]) == 2
     assert "--box" in capsys.readouterr().err

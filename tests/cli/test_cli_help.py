@@ -57,6 +57,7 @@ def test_help_lists_the_commands_in_order_of_use_and_the_exit_codes():
     [
         *("out", "preset", "device", "workers", "runner", "format", "frames", "seed"),
         *("fresh", "keep-work", "dry-run", "quiet", "verbose", "json"),
+        *("fg-hint", "bg-hint", "box", "hint-frame"),
     ],
 )
 def test_segment_help_names_every_option(option):
