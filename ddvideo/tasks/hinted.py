@@ -23,7 +23,7 @@ _COMPLETED = 3
 """Marks in at most so many frames of a window are completed; where there are more, they speak for themselves."""
 _ANCHOR_FRAMES = 4
 _TOLD, _COMPLETED_BY_US = 0.7, 0.5
-"""Trust in what is carried from marks that a user has made, and from those that were completed to a whole frame."""
+"""Trust in what is carried from marks of both sides, and of one that were completed to a whole frame."""
 _VALUES, _WEIGHTS, _TRUST = "hint_values", "hint_weights", "hint_trust"
 
 
@@ -104,7 +104,8 @@ def look_at_hints(
             share[foreground], share[background] = 1, 0
         regions.of_frame(labels, row)[:] = labels_of(_means(regions, row, share))
     told, reach = carried(features, labels, _elsewhere(window, regions, features, labels, memory))
-    trust = _COMPLETED_BY_US if is_completed else _TOLD
+    has_both = all(marks.foreground.any() and marks.background.any() for marks in marked.values())
+    trust = _COMPLETED_BY_US if is_completed and not has_both else _TOLD
     if memory is not None and _TRUST in memory:
         trust = float(memory[_TRUST])
     return Hinted(told=told, reach=reach, trust=trust, sure=sure)
