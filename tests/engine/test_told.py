@@ -87,6 +87,15 @@ def test_what_is_known_elsewhere_counts_by_how_far_it_is_known():
     assert reach.min() > 0.3
 
 
+def test_contradicting_neighbours_are_weighed_by_how_far_they_are_known():
+    features = [np.zeros((1, 3), np.float32)]
+    both = Known(np.zeros((2, 3), np.float32), np.float32([1, 0]), np.float32([0.2, 0.6]))
+    told, reach = carried(features, np.float32([np.nan]), both)
+    assert 0 <= told[0] <= 1
+    assert told[0] in (pytest.approx(0, abs=1e-6), pytest.approx(0.25, abs=1e-3), pytest.approx(1, abs=1e-6))
+    assert 0.19 < reach[0] < 0.61
+
+
 def test_what_no_hint_reaches_stays_as_it_was():
     likelihood = np.float32([0.2, 0.9])
     assert weighed(likelihood, np.float32([1, 0]), np.zeros(2, np.float32), trust=0.7) == pytest.approx(likelihood)
@@ -115,6 +124,9 @@ def test_a_box_and_strokes_are_completed_to_the_object(picture):
     assert iou(found, inside) > 0.9
     assert found[strokes.foreground].all()
     assert not found[strokes.background].any()
+    # A part that looks like the object, and is marked as none of it.
+    part = disc((84, 45), 6)
+    assert not completed(frame, marks(disc((60, 45), 8), part), inside.astype(np.float32))[part].any()
     assert np.array_equal(found, completed(frame, strokes, inside.astype(np.float32) * 0.6))
 
 
