@@ -82,18 +82,9 @@ def test_what_is_known_elsewhere_counts_by_how_far_it_is_known():
     unknown = np.full(truth.size, np.nan, np.float32)
     elsewhere = Known(features[0], truth[0].astype(np.float32), np.full(40, 0.5, np.float32))
     told, reach = carried(features, unknown, elsewhere)
-    assert np.array_equal(told > 0.5, truth.ravel() > 0)
+    assert told == pytest.approx(truth.ravel(), abs=1e-4)
     assert reach.max() <= 0.5 + 1e-6
     assert reach.min() > 0.3
-
-
-def test_contradicting_neighbours_are_weighed_by_how_far_they_are_known():
-    features = [np.zeros((1, 3), np.float32)]
-    both = Known(np.zeros((2, 3), np.float32), np.float32([1, 0]), np.float32([0.2, 0.6]))
-    told, reach = carried(features, np.float32([np.nan]), both)
-    assert 0 <= told[0] <= 1
-    assert told[0] in (pytest.approx(0, abs=1e-6), pytest.approx(0.25, abs=1e-3), pytest.approx(1, abs=1e-6))
-    assert 0.19 < reach[0] < 0.61
 
 
 def test_what_no_hint_reaches_stays_as_it_was():
