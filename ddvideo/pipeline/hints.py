@@ -77,6 +77,8 @@ def settle_hints(settings: Settings, request: Request, info: InputInfo, span: tu
     changed: dict[str, Any] = {"hint_frame": at}
     for name in FILES:
         if options[name]:
+            if not isinstance(options[name].get("path"), str):
+                raise UsageError(f"option {name} needs the path of its file, and has {options[name]}")
             changed[name] = _settled(name, Path(options[name]["path"]), info, span, at)
     if options["box"]:
         from ddvideo.hints.box import check_box
