@@ -15,8 +15,8 @@ _GAIN = 1e-5
 def barrier_distance(values: FloatArray, pairs: AnyArray, start: BoolArray) -> FloatArray:
     """Minimum barrier distance: the least range of values that a path from the start has to cross.
 
-    Unlike a sum along the path, it does not grow across a slope's many small steps more than the slope rises, nor across
-    texture that rises and falls back. Each channel is taken for itself, and their distances are added.
+    Unlike a sum along the path, it does not grow across texture that rises and falls back. Each channel is taken for
+    itself, and their distances are added.
 
     Args:
         values: ``(N, C)`` of the superpixels.

@@ -71,6 +71,9 @@ def adjacent_labels(labels: AnyArray) -> AnyArray:
     """Which superpixels touch, each pair once, ``(E, 2)`` int64."""
     wide = labels.astype(np.int64)
     pairs = np.concatenate(
-        [np.stack([one.ravel(), other.ravel()], 1) for one, other in ((wide[:, :-1], wide[:, 1:]), (wide[:-1], wide[1:]))]
+        [
+            np.stack([one.ravel(), other.ravel()], 1)
+            for one, other in ((wide[:, :-1], wide[:, 1:]), (wide[:-1], wide[1:]))
+        ]
     )
     return np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0)

@@ -57,8 +57,8 @@ def stable_threshold(scores: FloatArray, sizes: AnyArray, *, around: tuple[float
 def still_threshold(scores: FloatArray, sizes: AnyArray) -> float:
     """Where to cut a score that comes from one frame alone.
 
-    Where the scores fall in two classes, between them. Otherwise the background's scores slope: they are a class of their
-    own, and only the highest of three is taken, or what is three times the mean where that is less.
+    Where the scores fall in two classes, between them. Otherwise the background's scores slope and are a class of
+    their own: only the highest of three is taken, or what is three times the mean where that is less.
 
     Args:
         scores: ``(N,)``, >= 0.
