@@ -191,6 +191,7 @@ def _seeds(window: Window, state: _State, name: str, score: FloatArray, warnings
         codes=Codes(vectors=vectors, labels=state.regions.labels),
         state=replace(state, likelihood=likelihood),
         warnings=warnings,
+        is_enough=state.by_appearance and not (likelihood > 0.5).any(),  # nothing stands out: there is nothing to fit
     )
 
 
