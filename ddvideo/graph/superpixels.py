@@ -9,7 +9,7 @@ from skimage.segmentation import slic
 
 from ddvideo.arrays import AnyArray, ByteArray, FloatArray
 
-__all__ = ["LabelArray", "border_labels", "mean_per_label", "superpixels", "to_lab"]
+__all__ = ["LabelArray", "adjacent_labels", "border_labels", "mean_per_label", "superpixels", "to_lab"]
 
 LabelArray = NDArray[np.int32]
 
@@ -65,3 +65,15 @@ def border_labels(labels: LabelArray, count: int) -> NDArray[np.bool_]:
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         touching[edge] = True
     return touching
+
+
+def adjacent_labels(labels: AnyArray) -> AnyArray:
+    """Which superpixels touch, each pair once, ``(E, 2)`` int64."""
+    wide = labels.astype(np.int64)
+    pairs = np.concatenate(
+        [
+            np.stack([one.ravel(), other.ravel()], 1)
+            for one, other in ((wide[:, :-1], wide[:, 1:]), (wide[:-1], wide[1:]))
+        ]
+    )
+    return np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0)

@@ -6,13 +6,17 @@ import numpy as np
 
 from ddvideo.arrays import AnyArray, FloatArray
 
-__all__ = ["stable_threshold", "weighted_otsu"]
+__all__ = ["stable_threshold", "still_threshold", "weighted_otsu"]
 
 NEAR_OTSU = (0.5, 1.4)
 """Thresholds that are tried, in parts of Otsu's."""
 _TRIED, _SMOOTHED = 41, 3
 _SHARPNESS = 8.0
 """How strongly the steadier thresholds are preferred."""
+_TWO_CLASSES = 0.8
+"""Where two classes explain so much of the variance, there are two."""
+_OVER_MEAN = 3.0
+"""In a frame that the object does not fill, what scores so many times the mean belongs to it."""
 
 
 def stable_threshold(scores: FloatArray, sizes: AnyArray, *, around: tuple[float, float] = NEAR_OTSU) -> float:
@@ -48,6 +52,45 @@ def stable_threshold(scores: FloatArray, sizes: AnyArray, *, around: tuple[float
     if not weight.any():
         return otsu
     return float(tried[np.searchsorted(np.cumsum(weight), 0.5 * weight.sum())])
+
+
+def still_threshold(scores: FloatArray, sizes: AnyArray) -> float:
+    """Where to cut a score that comes from one frame alone.
+
+    Where the scores fall in two classes, between them. Otherwise the background's scores slope and are a class of
+    their own: only the highest of three is taken, or what is three times the mean where that is less.
+
+    Args:
+        scores: ``(N,)``, >= 0.
+        sizes: ``(N,)``, pixels of each.
+
+    Returns:
+        The threshold; one that no score reaches where all are equal.
+    Source: Otsu, IEEE SMC 1979, eq. 12 (the separability that decides) and section IV (three classes); the multiple of
+    the mean is from Achanta et al., CVPR 2009, who take twice.
+    """
+    if scores.max() - scores.min() < 1e-9:
+        return float(scores.max()) + 1
+    otsu = weighted_otsu(scores, sizes)
+    mean = float(np.average(scores, weights=sizes))
+    above = scores > otsu
+    share = sizes[above].sum() / sizes.sum()
+    apart = np.average(scores[above], weights=sizes[above]) - np.average(scores[~above], weights=sizes[~above])
+    if share * (1 - share) * apart**2 > _TWO_CLASSES * np.average((scores - mean) ** 2, weights=sizes):
+        return otsu
+    return min(_highest_of_three(scores, sizes), _OVER_MEAN * mean)
+
+
+def _highest_of_three(values: FloatArray, weights: AnyArray, bins: int = 64) -> float:
+    """The upper of the two thresholds between the three classes that explain most of the variance."""
+    mass, edges = np.histogram(values, bins=bins, weights=weights)
+    count = np.concatenate([[0.0], np.cumsum(mass)])
+    moment = np.concatenate([[0.0], np.cumsum(mass * (edges[:-1] + edges[1:]) / 2)])
+    lower, upper = np.triu_indices(bins - 1, 1) + np.array([[1], [1]])
+    explained = np.zeros(len(lower))
+    for begin, end in ((np.zeros_like(lower), lower), (lower, upper), (upper, np.full_like(upper, bins))):
+        explained += (moment[end] - moment[begin]) ** 2 / np.maximum(count[end] - count[begin], 1e-9)
+    return float(edges[upper[int(np.argmax(explained))]])
 
 
 def weighted_otsu(values: FloatArray, weights: AnyArray, bins: int = 256) -> float:

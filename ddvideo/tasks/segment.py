@@ -23,12 +23,12 @@ from ddvideo.graph.features import appearance
 from ddvideo.graph.neighbours import OFFSETS
 from ddvideo.graph.superpixels import superpixels, to_lab
 from ddvideo.graph.voting import reliability
-from ddvideo.hints.appearance import centre_prior
+from ddvideo.hints.appearance import centre_prior, standout
 from ddvideo.hints.consensus import Anchors, Consensus
 from ddvideo.hints.marks import HINTS
 from ddvideo.hints.motion import observe_motion
 from ddvideo.hints.regions import Painted, Regions
-from ddvideo.hints.threshold import NEAR_OTSU, stable_threshold
+from ddvideo.hints.threshold import stable_threshold, still_threshold
 from ddvideo.tasks.hinted import Hinted, hint_keys, look_at_hints
 from ddvideo.tasks.task import Layer, Phase, Task, Term
 from ddvideo.tasks.window import (
@@ -48,13 +48,12 @@ __all__ = ["SEGMENT"]
 
 _SUPERPIXELS, _SUPERPIXEL_PX = 1200, 85
 """At most so many superpixels a frame, of about so many pixels: smaller ones have no look of their own."""
-_VOTES, _SHORT_VOTES = 60, 15
+_VOTES, _SHORT_VOTES, _FEW_VOTES = 60, 15, 2
+"""Rounds; a few where appearance decides, since more of them bleed what stands out into what looks nearly alike."""
 _RELIABLE = 0.4
 """Below this the motion does not agree with what looks alike (running water): appearance decides."""
 _MOVING_PX = 0.5
 """Slower than this, at working size, counts as nothing moving on its own."""
-_ABOVE_OTSU = (1.0, 1.8)
-"""Where only appearance speaks, what stands out clearly is taken: its scores fall off slowly towards the rest."""
 _SOFTNESS = 0.25
 """Width of the step from 0 to 1 around the threshold, in parts of the threshold."""
 _LAB_UNITS = np.array([100, 60, 60], np.float32)
@@ -96,11 +95,13 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
     count = int(labels.max()) + 1
     motion = observe_motion(around.frames)
     regions = Regions([labels])
+    lab = to_lab(frame)
+    features = appearance(lab, labels, count)
     observed: dict[str, AnyArray] = {
         "labels": labels.astype(np.uint16),
-        "features": appearance(to_lab(frame), labels, count),
+        "features": features,
         "motion": regions.mean([motion.seed]),
-        "centre": centre_prior(labels, count),
+        "standout": standout(features, lab, labels, count) * centre_prior(labels, count),
         "speed_px": np.array(motion.speed_px, np.float32),
     }
     if motion.flow is not None and motion.confidence is not None:
@@ -122,10 +123,11 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     scales: dict[str, float] = {}
     by_appearance, warnings = _mode(window, motion, consensus, memory)
     if by_appearance:
-        hint = consensus.surround * np.concatenate([seen["centre"] for seen in window.observations])
+        hint = np.concatenate([seen["standout"] for seen in window.observations])
     else:
         hint = motion * (0.5 + 0.5 * consensus.surround)
-    voted = _over_scale(consensus.vote(hint, steps=_VOTES, name="motion"), "motion", scales, memory)
+    votes = _FEW_VOTES if by_appearance else _VOTES
+    voted = _over_scale(consensus.vote(hint, steps=votes, name="motion"), "motion", scales, memory)
     hinted = look_at_hints(window, regions, features, voted, settings, memory)
     state = _State(
         regions=regions,
@@ -199,14 +201,15 @@ def _seeds(window: Window, state: _State, name: str, score: FloatArray, warnings
         codes=Codes(vectors=vectors, labels=state.regions.labels),
         state=replace(state, likelihood=likelihood),
         warnings=warnings,
+        is_enough=state.by_appearance and not (likelihood > 0.5).any(),  # nothing stands out: there is nothing to fit
     )
 
 
 def _likelihood(name: str, score: FloatArray, state: _State) -> FloatArray:
     """A score as a likelihood: one half at the stable threshold, which the shot's prior decides for its chunks."""
     given = None if state.memory is None else state.memory.get(f"scale_threshold_{name}")
-    around = _ABOVE_OTSU if state.by_appearance else NEAR_OTSU
-    threshold = stable_threshold(score, state.regions.sizes, around=around) if given is None else float(given)
+    cut = still_threshold if state.by_appearance else stable_threshold
+    threshold = cut(score, state.regions.sizes) if given is None else float(given)
     state.scales[f"threshold_{name}"] = threshold
     width = _SOFTNESS * max(threshold, 1e-6)
     return np.asarray(1 / (1 + np.exp(-np.clip((score - threshold) / width, -30, 30))), np.float32)

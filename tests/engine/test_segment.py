@@ -159,6 +159,31 @@ def test_a_single_image_is_told_apart_by_its_looks_with_a_warning(scene, tmp_pat
     assert result.report["quality"]["recomposition_psnr_db"] > 40
 
 
+def test_a_striped_thing_on_grass_is_cut_out_of_a_single_image(tmp_path):
+    """As in the paper's figure 6: no colour of the object's is its own, and it is not in the middle."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:150, 0:220].astype(np.float32)
+    mask = ((x - 95) / 45) ** 2 + ((y - 80) / 30) ** 2 < 1
+    grass = np.array([70, 120, 50]) + cv2.GaussianBlur(rng.normal(0, 40, (150, 220)), (0, 0), 1)[..., None]
+    stripes = np.where(np.sin((x + 0.3 * y) / 2.5)[..., None] > 0, 215, 40) + rng.normal(0, 4, (150, 220, 1))
+    picture = np.clip(np.where(mask[..., None], stripes, grass), 0, 255).astype(np.uint8)
+    assert cv2.imwrite(str(tmp_path / "zebra.png"), picture[..., ::-1])
+    seeds = settings(options={"coupled": False})
+    (result,) = decompose(tmp_path / "zebra.png", task="segment", out=tmp_path / "out", settings=seeds)
+    assert mean_j(alphas(result), [mask]) > 0.9
+    assert not any("stood out" in warning for warning in result.report["warnings"])
+
+
+def test_an_image_in_which_nothing_stands_out_gives_an_empty_alpha_with_a_warning(tmp_path):
+    noisy = np.clip(120 + np.random.default_rng(0).normal(0, 3, (90, 120, 3)), 0, 255).astype(np.uint8)
+    assert cv2.imwrite(str(tmp_path / "wall.png"), noisy)
+    (result,) = decompose(tmp_path / "wall.png", task="segment", out=tmp_path / "out", settings=settings())
+    np.testing.assert_array_equal(alphas(result), 0)
+    assert sum("nothing stood out" in warning for warning in result.report["warnings"]) == 1
+    assert not any("fit" in warning for warning in result.report["warnings"])
+    assert result.report["quality"]["recomposition_psnr_db"] > 40
+
+
 @pytest.mark.parametrize(("width", "height", "frames"), [(33, 17, 3), (16, 120, 2), (200, 20, 5)])
 def test_tiny_and_odd_frames_are_done(width, height, frames, tmp_path):
     rng = np.random.default_rng(0)
