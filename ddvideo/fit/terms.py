@@ -61,7 +61,8 @@ def _smoothness(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
 
 def _agreement(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
     """A map follows a hint that may be wrong in places."""
-    return agreement_loss(drawn[term.layers[0]], _target(term, batch), **term.options)
+    confidence = batch.targets[term.trust] if term.trust else None
+    return agreement_loss(drawn[term.layers[0]], _target(term, batch), confidence=confidence, **term.options)
 
 
 def _envelope(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:

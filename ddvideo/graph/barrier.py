@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 
 __all__ = ["barrier_distance"]
 
-_GAIN = 1e-5
-"""A path has to be so much better than the one before, which ends the search in finite time."""
+_TOUCH = 1e-6
+"""Added to all lengths: an edge of length zero is none to a sparse matrix."""
 
 
 def barrier_distance(values: FloatArray, pairs: AnyArray, start: BoolArray) -> FloatArray:
     """Minimum barrier distance: the least range of values that a path from the start has to cross.
 
-    Unlike a sum along the path, it does not grow across texture that rises and falls back. Each channel is taken for
-    itself, and their distances are added.
+    Unlike a sum along the path, it does not grow across texture that rises and falls back. Paths run along the minimum
+    spanning tree of the differences, on which each channel's range is taken for itself; they are added.
 
     Args:
         values: ``(N, C)`` of the superpixels.
@@ -25,29 +27,25 @@ def barrier_distance(values: FloatArray, pairs: AnyArray, start: BoolArray) -> F
 
     Returns:
         ``(N,)`` float32, >= 0; 0 at the start, and where no path leads.
-    Source: Zhang et al., ICCV 2015, eqs. 1 to 3. Paths are improved for all superpixels at once until none is better;
-    each keeps the range of its best path only, as there.
+    Source: Tu et al., CVPR 2016 (on the tree), after Strand et al., CVIU 2013, definition 5.
     """
     count = len(values)
-    if not len(pairs) or not start.any():
+    begins = np.flatnonzero(start)
+    if not len(pairs) or not len(begins):
         return np.zeros(count, np.float32)
-    source, target = np.concatenate([pairs, pairs[:, ::-1]]).T
-    order = np.argsort(target, kind="stable")
-    source, target = source[order], target[order]
-    reached, first = np.unique(target, return_index=True)
-    total = np.zeros(count)
-    for value in values.T.astype(np.float64):
-        high, low = value.copy(), value.copy()
-        cost = np.where(start, 0.0, np.inf)
-        for _ in range(count):
-            up, down = np.maximum(high[source], value[target]), np.minimum(low[source], value[target])
-            span = np.where(np.isfinite(cost[source]), up - down, np.inf)
-            best = np.full(count, np.inf)
-            best[reached] = np.minimum.reduceat(span, first)
-            better = best < cost - _GAIN
-            if not better.any():
-                break
-            hits = np.flatnonzero(better[target] & (span == best[target]))
-            high[target[hits]], low[target[hits]], cost[target[hits]] = up[hits], down[hits], span[hits]
-        total += np.where(np.isfinite(cost), cost, 0)
-    return total.astype(np.float32)
+    length = np.sqrt(((values[pairs[:, 0]] - values[pairs[:, 1]]) ** 2).sum(1)) + _TOUCH
+    # All starts hang on one root, nearer to it than to each other.
+    rows, columns = np.concatenate([pairs[:, 0], begins]), np.concatenate([pairs[:, 1], np.full_like(begins, count)])
+    lengths = np.concatenate([length, np.full(len(begins), _TOUCH / 2)])
+    tree = minimum_spanning_tree(csr_array((lengths, (rows, columns)), shape=(count + 1, count + 1)))
+    _, before = breadth_first_order(tree, count, directed=False)
+    above = before[:count].copy()
+    ends = start | (above < 0)
+    above[ends] = np.flatnonzero(ends)
+    high, low = values.copy(), values.copy()
+    # Each looks twice as far up the tree as the round before.
+    while not np.array_equal(above, above[above]):
+        high, low = np.maximum(high, high[above]), np.minimum(low, low[above])
+        above = above[above]
+    high, low = np.maximum(high, high[above]), np.minimum(low, low[above])
+    return np.asarray((high - low).sum(1) * start[above], np.float32)

@@ -8,13 +8,16 @@ import numpy as np
 from ddvideo.arrays import FloatArray
 from ddvideo.graph.superpixels import LabelArray, mean_per_label
 
-__all__ = ["FEATURES", "appearance"]
+__all__ = ["FEATURES", "POSITION_WEIGHT", "appearance"]
 
 _BINS = (8, 7, 7)  # of the L, a and b histograms
 _RANGES = ((0.0, 100.0), (-40.0, 40.0), (-40.0, 40.0))
 _ORIENTATIONS = 9
 FEATURES = sum(_BINS) + _ORIENTATIONS + 3 + 3 + 2
 """Length of the vector: histograms, orientations, context colour, mean colour, position."""
+
+POSITION_WEIGHT = 0.8
+"""The position comes last, in parts of the frame times this."""
 
 
 def appearance(lab: FloatArray, labels: LabelArray, count: int) -> FloatArray:
@@ -42,7 +45,7 @@ def appearance(lab: FloatArray, labels: LabelArray, count: int) -> FloatArray:
     parts.append(mean_per_label(np.asarray(context, np.float32), labels, count) / np.float32(60))
     parts.append(mean_per_label(lab, labels, count) / np.float32(40))
     x, y = np.meshgrid(np.linspace(0, 1, width, dtype=np.float32), np.linspace(0, 1, height, dtype=np.float32))
-    parts.append(mean_per_label(np.stack([x, y], -1), labels, count) * np.float32(0.8))
+    parts.append(mean_per_label(np.stack([x, y], -1), labels, count) * np.float32(POSITION_WEIGHT))
     return np.concatenate(parts, 1).astype(np.float32)
 
 

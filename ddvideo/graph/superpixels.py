@@ -68,12 +68,11 @@ def border_labels(labels: LabelArray, count: int) -> NDArray[np.bool_]:
 
 
 def adjacent_labels(labels: AnyArray) -> AnyArray:
-    """Which superpixels touch, each pair once, ``(E, 2)`` int64."""
+    """Which superpixels touch, each pair once and in order, ``(E, 2)`` int64."""
     wide = labels.astype(np.int64)
-    pairs = np.concatenate(
-        [
-            np.stack([one.ravel(), other.ravel()], 1)
-            for one, other in ((wide[:, :-1], wide[:, 1:]), (wide[:-1], wide[1:]))
-        ]
-    )
-    return np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0)
+    count = int(wide.max()) + 1
+    one = np.concatenate([wide[:, :-1].ravel(), wide[:-1].ravel()])
+    other = np.concatenate([wide[:, 1:].ravel(), wide[1:].ravel()])
+    apart = one != other
+    keys = np.unique(np.minimum(one, other)[apart] * count + np.maximum(one, other)[apart])
+    return np.stack([keys // count, keys % count], 1)

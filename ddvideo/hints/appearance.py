@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 from ddvideo.graph.barrier import barrier_distance
 from ddvideo.graph.superpixels import adjacent_labels, border_labels, mean_per_label
 
-__all__ = ["centre_prior", "standout"]
+__all__ = ["centre_prior", "sharpness", "standout"]
 
 _SPREAD = 0.3
 """Standard deviation, in parts of the frame."""
@@ -18,6 +19,7 @@ _LIKES = 3
 """A superpixel is compared to its so many nearest on the border."""
 _POSITION = 2
 """The last features tell the place, which is no look."""
+_FINE_PX, _AROUND_PX = 1.2, 3.0
 _LEAST_BARRIER, _LEAST_UNLIKENESS = 2.0, 0.2
 """Under this nothing stands out: in deviations of the frame's colours, and in units of the features."""
 
@@ -87,3 +89,12 @@ def _over_top(values: FloatArray, least: float) -> FloatArray:
     if high - low < least:
         return np.zeros_like(values)
     return np.asarray(np.clip((values - low) / (high - low), 0, 1), np.float32)
+
+
+def sharpness(lab: FloatArray) -> FloatArray:
+    """Contrast of the finest detail around each pixel, ``(h, w)`` in units of L*a*b*: ``lab`` is ``(h, w, 3)``.
+
+    A mirror image on water, and what is out of focus, lacks what the thing itself has.
+    """
+    fine = lab - cv2.GaussianBlur(lab, (0, 0), _FINE_PX)
+    return np.asarray(np.sqrt(cv2.GaussianBlur((fine * fine).sum(2), (0, 0), _AROUND_PX)), np.float32)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from ddvideo.arrays import BoolArray, FloatArray
+from ddvideo.arrays import FloatArray
 from ddvideo.graph.neighbours import OFFSETS, likeness_graph
-from ddvideo.graph.voting import surroundedness, vote
+from ddvideo.graph.voting import vote
 
 __all__ = ["Anchors", "Consensus"]
 
@@ -33,7 +33,6 @@ class Consensus:
 
     Args:
         features: per frame ``(n_t, D)``.
-        border: ``(N,)`` nodes on their frame's edge.
         anchors: of the same shot, or None.
         offsets: frames, relative to its own, among which a node's likes are sought.
     Source: Faktor and Irani, BMVC 2014.
@@ -42,24 +41,23 @@ class Consensus:
     def __init__(
         self,
         features: Sequence[FloatArray],
-        border: BoolArray,
         anchors: Anchors | None = None,
         *,
         offsets: Sequence[int] = OFFSETS,
     ) -> None:
-        self._count = len(border)
+        self._count = sum(len(frame) for frame in features)
         self._anchors = anchors
         self._graph: csr_array = likeness_graph(
             features, offsets=offsets, anchors=None if anchors is None else anchors.features
         )
-        fixed = np.zeros(0 if anchors is None else len(anchors), np.bool_)
-        start = (
-            None if anchors is None else np.concatenate([np.ones(self._count, np.float32), anchors.scores["surround"]])
-        )
-        self.surround = surroundedness(self._graph, np.concatenate([border, fixed]), start=start)[: self._count]
+        self.voted: dict[str, FloatArray] = {}
+        """``(N,)``: what has come of the votes that have a name."""
 
-    def vote(self, scores: FloatArray, *, steps: int, name: str) -> FloatArray:
+    def vote(self, scores: FloatArray, *, steps: int, name: str = "") -> FloatArray:
         """``(N,)`` scores after so many rounds; anchors keep the score they have under ``name``."""
         if self._anchors is not None:
             scores = np.concatenate([scores, self._anchors.scores[name]])
-        return vote(self._graph, scores, steps=steps)[: self._count]
+        found = vote(self._graph, scores, steps=steps)[: self._count]
+        if name:
+            self.voted[name] = found
+        return found

@@ -1,20 +1,27 @@
-"""What a frame's motion tells: where something moves on its own."""
+"""What a frame's motion tells: where something moves on its own, and whether it holds together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from ddvideo.arrays import ByteArray, FloatArray
+from ddvideo.arrays import AnyArray, ByteArray, FloatArray
+from ddvideo.graph.barrier import barrier_distance
+from ddvideo.graph.superpixels import adjacent_labels, border_labels, mean_per_label, to_lab
 from ddvideo.motion.camera import flow_residual, residual_saliency
-from ddvideo.motion.flow import consistency, dense_flow, to_grey
+from ddvideo.motion.flow import backward_warp, consistency, dense_flow, to_grey
 
-__all__ = ["MotionEvidence", "observe_motion"]
+__all__ = ["MotionEvidence", "mismatch", "motion_barrier", "observe_motion"]
 
 _STILL_PX = 0.25
 """A residual under so many working pixels, at the gap where it is largest, is noise of the flow."""
+_LEAST_BARRIER_PX = 0.5
+"""Barriers of the flow lower than this, at a gap of one frame, are noise; further apart it grows with the root."""
+_WINDOW_PX, _AVERAGED_PX = 4.0, 3.0
+_NOISE_LAB = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,10 +32,12 @@ class MotionEvidence:
     """``(h, w)`` in [0, 1]: speed that the camera does not explain; 0 where nothing moves or there is no neighbour."""
     speed_px: float
     """The fastest hundredth of the frame moves on its own by so many pixels, at the gap where it is fastest."""
-    flow: FloatArray | None
-    """``(h, w, 2)``, pixels, to the next frame; None for a shot's last one."""
+    residual_px: FloatArray
+    """``(h, w)``: speed that the camera does not explain, pixels from one frame to the next; 0 without a neighbour."""
+    flows: Mapping[int, FloatArray]
+    """``(h, w, 2)``, pixels, to the frames around it, by their offset."""
     confidence: FloatArray | None
-    """``(h, w)`` in [0, 1]: forward and backward flow agree."""
+    """``(h, w)`` in [0, 1]: forward and backward flow to the next frame agree; None for a shot's last one."""
 
 
 def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
@@ -45,13 +54,68 @@ def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
     greys = {offset: to_grey(frame) for offset, frame in frames.items()}
     here = greys[0]
     flows = {offset: dense_flow(here, grey) for offset, grey in greys.items() if offset}
-    saliencies, speed = [], 0.0
+    saliencies, residuals, speed = [], [], 0.0
     for gap in sorted({abs(offset) for offset in flows}):
         residual = np.minimum.reduce([flow_residual(flows[o]) for o in (-gap, gap) if o in flows])
         top = float(np.quantile(residual, 0.99))
         speed = max(speed, top)
         saliencies.append(residual_saliency(residual) if top > _STILL_PX else np.zeros_like(residual))
-    seed = np.mean(saliencies, axis=0) if saliencies else np.zeros(here.shape)
+        residuals.append(residual / gap)
+    nothing = np.zeros(here.shape, np.float32)
     forward = flows.get(1)
-    trust = None if forward is None else consistency(forward, dense_flow(greys[1], here))
-    return MotionEvidence(seed=np.asarray(seed, np.float32), speed_px=speed, flow=forward, confidence=trust)
+    return MotionEvidence(
+        seed=np.asarray(np.mean(saliencies, axis=0) if saliencies else nothing, np.float32),
+        speed_px=speed,
+        residual_px=residuals[0] if residuals else nothing,
+        flows=flows,
+        confidence=None if forward is None else consistency(forward, dense_flow(greys[1], here)),
+    )
+
+
+def motion_barrier(flows: Mapping[int, FloatArray], labels: AnyArray, count: int) -> FloatArray:
+    """How far each superpixel's motion is shut off from that of the frame's edge, averaged over the neighbours.
+
+    Unlike a residual it needs no model of the camera: a background with parallax leads to the edge step by step.
+
+    Args:
+        flows: ``(h, w, 2)``, pixels, by the offset of the frame they lead to.
+        labels: ``(h, w)``, 0 to ``count - 1``.
+        count: of superpixels.
+
+    Returns:
+        ``(count,)`` float32 in [0, 1].
+    Source: Hu, Huang and Schwing, ECCV 2018 (barrier distances of the flow as a motion seed).
+    """
+    if not flows:
+        return np.zeros(count, np.float32)
+    pairs, border = adjacent_labels(labels), border_labels(np.asarray(labels, np.int32), count)
+    total = np.zeros(count, np.float32)
+    for offset, flow in flows.items():
+        barrier = barrier_distance(mean_per_label(flow, labels, count), pairs, border)
+        total += barrier / max(float(np.quantile(barrier, 0.99)), _LEAST_BARRIER_PX * abs(offset) ** 0.5)
+    return np.asarray(np.minimum(total / len(flows), 1), np.float32)
+
+
+def mismatch(frames: Mapping[int, ByteArray], flows: Mapping[int, FloatArray]) -> FloatArray:
+    """How badly a frame's neighbours fit it along the flow, in parts of the local contrast: ``(h, w)``, >= 0.
+
+    What is solid comes along with its flow; water, whose patterns come and go, does not. Of the frames before and
+    after, the one that fits better counts.
+
+    Args:
+        frames: by their offset, ``(h, w, 3)`` RGB; 0 is the frame itself.
+        flows: ``(h, w, 2)``, pixels, likewise.
+    """
+    here = _calm_lab(frames[0])
+    near = [offset for offset in (-1, 1) if offset in flows]
+    if not near:
+        return np.zeros(here.shape[:2], np.float32)
+    mean = cv2.GaussianBlur(here, (0, 0), _WINDOW_PX)
+    variance = np.maximum(cv2.GaussianBlur(here * here, (0, 0), _WINDOW_PX) - mean * mean, 0).sum(2)
+    misses = [((backward_warp(_calm_lab(frames[o]), flows[o]) - here) ** 2).sum(2) for o in near]
+    least = np.minimum.reduce([cv2.GaussianBlur(np.sqrt(miss), (0, 0), _AVERAGED_PX) for miss in misses])
+    return np.asarray(least / (np.sqrt(variance) + _NOISE_LAB), np.float32)
+
+
+def _calm_lab(frame: ByteArray) -> FloatArray:
+    return np.asarray(cv2.GaussianBlur(to_lab(frame), (0, 0), 0.7), np.float32)

@@ -6,20 +6,22 @@ import numpy as np
 
 from ddvideo.arrays import AnyArray, FloatArray
 
-__all__ = ["stable_threshold", "still_threshold", "weighted_otsu"]
+__all__ = ["likelihood", "stable_threshold", "still_threshold", "weighted_otsu"]
 
-NEAR_OTSU = (0.5, 1.4)
+_NEAR_OTSU = (0.4, 1.4)
 """Thresholds that are tried, in parts of Otsu's."""
 _TRIED, _SMOOTHED = 41, 3
 _SHARPNESS = 8.0
 """How strongly the steadier thresholds are preferred."""
 _TWO_CLASSES = 0.8
 """Where two classes explain so much of the variance, there are two."""
+_SOFTNESS = 0.25
+"""Width of the step from 0 to 1 around the threshold, in parts of the threshold."""
 _OVER_MEAN = 3.0
 """In a frame that the object does not fill, what scores so many times the mean belongs to it."""
 
 
-def stable_threshold(scores: FloatArray, sizes: AnyArray, *, around: tuple[float, float] = NEAR_OTSU) -> float:
+def stable_threshold(scores: FloatArray, sizes: AnyArray, *, around: tuple[float, float] = _NEAR_OTSU) -> float:
     """The threshold around which the area above it changes least.
 
     An object that stands out keeps its area over a range of thresholds; where the area falls steeply, the threshold
@@ -52,6 +54,12 @@ def stable_threshold(scores: FloatArray, sizes: AnyArray, *, around: tuple[float
     if not weight.any():
         return otsu
     return float(tried[np.searchsorted(np.cumsum(weight), 0.5 * weight.sum())])
+
+
+def likelihood(scores: FloatArray, threshold: float) -> FloatArray:
+    """Scores as a likelihood, ``(N,)`` in (0, 1): one half at the threshold."""
+    width = _SOFTNESS * max(threshold, 1e-6)
+    return np.asarray(1 / (1 + np.exp(-np.clip((scores - threshold) / width, -30, 30))), np.float32)
 
 
 def still_threshold(scores: FloatArray, sizes: AnyArray) -> float:

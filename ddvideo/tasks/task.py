@@ -51,6 +51,8 @@ class Term:
     """The layers it looks at; a reconstruction without any looks at the forward model of all."""
     target: str | None = None
     """Which of the seeds' targets it compares with, or is weighted by."""
+    trust: str | None = None
+    """Which of the seeds' targets says how far to believe the other one."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

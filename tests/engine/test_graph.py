@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from ddvideo.graph.features import FEATURES, appearance
 from ddvideo.graph.neighbours import likeness_graph
 from ddvideo.graph.superpixels import border_labels, mean_per_label, superpixels, to_lab
-from ddvideo.graph.voting import reliability, surroundedness, vote
+from ddvideo.graph.voting import reliability, vote
 
 H, W, FRAMES = 90, 140, 4
 COUNT = 120
@@ -149,15 +149,6 @@ def test_a_vote_spreads_a_seed_over_its_likes_and_not_to_others(clip):
     last = np.arange(len(seed)) >= len(seed) - clip["counts"][-1]
     assert voted[inside & last].mean() > 5 * voted[outside & last].mean()
     assert np.median(voted[inside]) > np.quantile(voted[outside], 0.95)
-
-
-def test_what_is_surrounded_scores_higher(clip):
-    scores = surroundedness(clip["graph"], clip["border"])
-    assert scores.min() >= 0
-    assert scores.max() == 1
-    assert (scores[clip["border"]] == 0).all()
-    inside, outside = clip["share"] > 0.9, clip["share"] < 0.1
-    assert scores[inside].mean() > 2 * scores[outside].mean()
 
 
 def test_a_seed_that_follows_likeness_is_reliable_and_noise_is_not(clip):

@@ -130,18 +130,17 @@ def looks(kinds, seed):
 
 
 KINDS = np.repeat([0, 1], [30, 30])
-BORDER = np.tile(np.arange(60) >= 45, 2)  # only of the second kind
 
 
 def window_and_anchors():
     features = [looks(KINDS, seed) for seed in (0, 1)]
     score = (KINDS == 0).astype(np.float32)
-    return features, Anchors(looks(KINDS, 2), {"motion": score, "joint": 0.5 * score, "surround": score})
+    return features, Anchors(looks(KINDS, 2), {"motion": score, "joint": 0.5 * score})
 
 
 def test_anchors_pull_what_looks_like_them():
     features, anchors = window_and_anchors()
-    consensus = Consensus(features, BORDER, anchors)
+    consensus = Consensus(features, anchors)
     nothing = np.zeros(120, np.float32)
     first = np.tile(KINDS == 0, 2)
     for name, high in (("motion", 1.0), ("joint", 0.5)):
@@ -155,21 +154,11 @@ def test_anchors_pull_what_looks_like_them():
 
 def test_without_anchors_nothing_comes_from_nothing():
     features, anchors = window_and_anchors()
-    for consensus in (Consensus(features, BORDER), Consensus(features, BORDER, Anchors(anchors.features[:0], NOBODY))):
+    for consensus in (Consensus(features), Consensus(features, Anchors(anchors.features[:0], NOBODY))):
         np.testing.assert_array_equal(consensus.vote(np.zeros(120, np.float32), steps=60, name="motion"), 0)
 
 
-NOBODY = {name: np.empty(0, np.float32) for name in ("motion", "joint", "surround")}
-
-
-def test_surround_is_that_of_the_window():
-    features, anchors = window_and_anchors()
-    first = np.tile(KINDS == 0, 2)
-    for consensus in (Consensus(features, BORDER), Consensus(features, BORDER, anchors)):
-        assert consensus.surround.shape == (120,)
-        assert consensus.surround[first].min() > 0.9
-        assert consensus.surround[~first].max() < 0.5
-        np.testing.assert_array_equal(consensus.surround[BORDER], 0)
+NOBODY = {name: np.empty(0, np.float32) for name in ("motion", "joint")}
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +190,8 @@ def test_what_moves_on_its_own_is_found(ground):
     assert evidence.seed[~near].mean() < 0.05
     # Against the camera, which carries the ground by (-1.5, 0.5) pixels a frame: 3.5 and 0.5, times four frames.
     assert evidence.speed_px == pytest.approx(4 * np.hypot(3.5, 0.5), rel=0.15)
-    np.testing.assert_allclose(np.median(evidence.flow[~near], 0), [-1.5, 0.5], atol=0.2)
-    np.testing.assert_allclose(np.median(evidence.flow[42:66, 76:114].reshape(-1, 2), 0), [2, 0], atol=0.2)
+    np.testing.assert_allclose(np.median(evidence.flows[1][~near], 0), [-1.5, 0.5], atol=0.2)
+    np.testing.assert_allclose(np.median(evidence.flows[1][42:66, 76:114].reshape(-1, 2), 0), [2, 0], atol=0.2)
     assert evidence.confidence[42:66, 76:114].mean() > 0.9
 
 
@@ -220,8 +209,8 @@ def test_frames_without_neighbours(ground):
     alone = observe_motion({0: frame})
     np.testing.assert_array_equal(alone.seed, np.zeros((H, W), np.float32))
     assert alone.speed_px == 0
-    assert alone.flow is None
+    assert alone.flows == {}
     assert alone.confidence is None
     last = observe_motion({0: frame, -1: panned(ground, -1, True)})
-    assert last.flow is None
+    assert 1 not in last.flows
     assert last.seed[40:68, 74:116].mean() > 0.5

@@ -56,9 +56,9 @@ def test_the_barrier_is_the_least_range_that_a_path_crosses():
     hill = np.float32([[0], [9], [2], [1], [3]])
     np.testing.assert_allclose(barrier_distance(hill, np.array(chain), start), [0, 9, 9, 9, 0])
     np.testing.assert_allclose(barrier_distance(hill, np.array(chain + around), start), [0, 9, 3, 3, 3])
-    # A path that goes down and up crosses one range; a second channel adds its own.
+    # A path that goes down and up crosses one range; a second channel adds its own along the same path.
     both = np.concatenate([hill, np.float32([[5], [4], [6], [6], [5]])], 1)
-    np.testing.assert_allclose(barrier_distance(both, np.array(chain + around), start), [0, 10, 4, 4, 3])
+    np.testing.assert_allclose(barrier_distance(both, np.array(chain + around), start), [0, 11, 4, 4, 3])
 
 
 def test_without_a_path_there_is_no_barrier():
@@ -88,7 +88,7 @@ def test_the_score_does_not_depend_on_the_size():
     for scale in (1.0, 2.0):
         height, width = disc(scale).shape
         ground = cv2.resize(grain(6, H, W), (width, height), interpolation=cv2.INTER_LINEAR)
-        labels, score = scored(np.where(disc(scale)[..., None], ground + [40, -20, 0], ground))
+        labels, score = scored(np.where(disc(scale)[..., None], ground + np.array([40, -20, 0]), ground))
         scores.append(cv2.resize(score[labels], (W, H), interpolation=cv2.INTER_AREA))
         assert told_apart(labels, score, disc(scale)) > 0.97
     assert np.corrcoef(scores[0].ravel(), scores[1].ravel())[0, 1] > 0.9
