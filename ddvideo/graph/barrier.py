@@ -29,8 +29,6 @@ def barrier_distance(values: FloatArray, pairs: AnyArray, start: BoolArray) -> F
     each keeps the range of its best path only, as there.
     """
     count = len(values)
-    if not len(pairs) or not start.any():
-        return np.zeros(count, np.float32)
     source, target = np.concatenate([pairs, pairs[:, ::-1]]).T
     order = np.argsort(target, kind="stable")
     source, target = source[order], target[order]
