@@ -46,7 +46,7 @@ __all__ = ["SEGMENT"]
 _SUPERPIXELS, _SUPERPIXEL_PX = 1200, 85
 """At most so many superpixels a frame, of about so many pixels: smaller ones have no look of their own."""
 _VOTES, _SHORT_VOTES, _FEW_VOTES = 60, 15, 2
-"""Rounds; a few where appearance decides, since more of them bleed what stands out into what looks nearly alike."""
+"""Rounds; a few where one frame has to do: without others, more bleed what stands out into what looks nearly alike."""
 _RELIABLE = 0.4
 """Below this the motion does not agree with what looks alike (running water): appearance decides."""
 _MOVING_PX = 0.5
@@ -121,7 +121,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
         hint = np.concatenate([seen["standout"] for seen in window.observations])
     else:
         hint = motion * (0.5 + 0.5 * consensus.surround)
-    votes = _FEW_VOTES if by_appearance else _VOTES
+    votes = _FEW_VOTES if by_appearance and is_still else _VOTES
     voted = _over_scale(consensus.vote(hint, steps=votes, name="motion"), "motion", scales, memory)
     state = _State(
         regions=regions,
