@@ -96,7 +96,7 @@ def test_the_score_does_not_depend_on_the_size():
     for scale in (1.0, 2.0):
         height, width = disc(scale).shape
         ground = cv2.resize(grain(6, H, W), (width, height), interpolation=cv2.INTER_LINEAR)
-        labels, score = scored(np.where(disc(scale)[..., None], ground + [40, -20, 0], ground))
+        labels, score = scored(np.where(disc(scale)[..., None], ground + np.array([40, -20, 0]), ground))
         scores.append(cv2.resize(score[labels], (W, H), interpolation=cv2.INTER_AREA))
         assert told_apart(labels, score, disc(scale)) > 0.97
     assert np.corrcoef(scores[0].ravel(), scores[1].ravel())[0, 1] > 0.9
