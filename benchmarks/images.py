@@ -42,7 +42,7 @@ FITTED_STEP = 8
 COLUMNS = (
     Column("J", "j", ".3f", True),
     Column("F", "f", ".3f", True),
-    Column("images", "images", "d"),
+    Column("images", "images", ".0f"),
     Column("s/image", "seconds_per_frame", ".1f"),
     Column("recomp dB", "recomposition_psnr_db", ".1f"),
 )
