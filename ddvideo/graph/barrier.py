@@ -31,7 +31,7 @@ def barrier_distance(values: FloatArray, pairs: AnyArray, start: BoolArray) -> F
     """
     count = len(values)
     begins = np.flatnonzero(start)
-    if not len(pairs) or not len(begins):
+    if not len(begins):
         return np.zeros(count, np.float32)
     length = np.sqrt(((values[pairs[:, 0]] - values[pairs[:, 1]]) ** 2).sum(1)) + _TOUCH
     # All starts hang on one root, nearer to it than to each other.

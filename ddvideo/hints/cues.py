@@ -15,7 +15,7 @@ from ddvideo.hints.decisions import Decisions
 from ddvideo.hints.regions import Regions
 from ddvideo.hints.threshold import stable_threshold
 
-__all__ = ["Cues", "motion_trust", "over_top", "score", "steadied"]
+__all__ = ["Cues", "motion_trust", "over_top", "score", "steadied", "threshold"]
 
 _TRUST = "trust_motion"
 
@@ -30,9 +30,10 @@ _RELIABLE = (0.35, 0.45)
 """From here on a motion seed that looks alike agrees on is used, and believed in full."""
 _AGREES = (0.5, 0.75)
 """Likewise for what the background cannot explain: its correlation with the motion."""
-_CALMER = (1.05, 1.2)
+_CALMER = (1.2, 1.35)
 """By so much calmer what is left has to be, for what restlessness takes away to be water."""
 _GENERATOR = 1.2
+_AROUND_OTSU = (0.4, 1.1)
 _LEAST_TOP = 0.4
 """A frame in which all is fainter than that, in parts of the usual, is not raised further."""
 _SMOOTHED_FRAMES = 2.0
@@ -52,6 +53,8 @@ class Cues:
     """How badly the frames around fit along the flow, the worse for having no motion of its own; >= 0."""
     unfit: FloatArray
     """How badly they fit, whatever its motion; >= 0."""
+    centre: FloatArray
+    """How near it lies to the middle of the frame, in [0, 1]."""
     sharpness: FloatArray
     """Contrast of its finest detail, >= 0."""
     unexplained: FloatArray | None = None
@@ -99,7 +102,7 @@ def score(cues: Cues, consensus: Consensus, regions: Regions, decisions: Decisio
             return max(_ramp(_correlation(voted[0], voted[1], regions.sizes), _AGREES), 1 - trust)
 
         evidence = evidence + _GENERATOR * decisions.once("trust_generator", agreement) * unexplained
-    evidence = evidence * (_LOOKS[0] + _LOOKS[1] * cues.standout)
+    evidence = evidence * (_LOOKS[0] + _LOOKS[1] * cues.standout) * (0.5 + 0.5 * cues.centre)
 
     def vote(hint: FloatArray) -> FloatArray:
         return consensus.vote(hint, steps=_VOTES, name=name)
@@ -111,7 +114,7 @@ def score(cues: Cues, consensus: Consensus, regions: Regions, decisions: Decisio
         found = []
         for hint in (evidence, evidence * (0.2 + solid)):
             scores = steadied(vote(hint), f"tried_{name}", regions, Decisions())
-            found.append(_typical(unfit, scores > stable_threshold(scores, regions.sizes), regions.sizes))
+            found.append(_typical(unfit, scores > threshold(scores, regions), regions.sizes))
         return _ramp(found[0] / max(found[1], 1e-6), _CALMER)
 
     water = decisions.once(f"water_{name}", is_water)
@@ -119,6 +122,11 @@ def score(cues: Cues, consensus: Consensus, regions: Regions, decisions: Decisio
         sharp = np.minimum(over_top(cues.sharpness, "sharpness", decisions, 0.9), 1)
         evidence = evidence * (1 - water + water * solid**2 * sharp)
     return steadied(vote(np.asarray(evidence, np.float32)), name, regions, decisions)
+
+
+def threshold(scores: FloatArray, regions: Regions) -> float:
+    """Where to cut scores of motion: rather below Otsu's, for thin parts are fainter than the rest."""
+    return stable_threshold(scores, regions.sizes, around=_AROUND_OTSU)
 
 
 def motion_trust(decisions: Decisions) -> float:

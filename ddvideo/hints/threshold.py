@@ -8,7 +8,7 @@ from ddvideo.arrays import AnyArray, FloatArray
 
 __all__ = ["likelihood", "stable_threshold", "still_threshold", "weighted_otsu"]
 
-_NEAR_OTSU = (0.4, 1.4)
+_NEAR_OTSU = (0.5, 1.4)
 """Thresholds that are tried, in parts of Otsu's."""
 _TRIED, _SMOOTHED = 41, 3
 _SHARPNESS = 8.0
@@ -120,4 +120,6 @@ def weighted_otsu(values: FloatArray, weights: AnyArray, bins: int = 256) -> flo
     moment = np.cumsum(mass * centres)
     with np.errstate(divide="ignore", invalid="ignore"):
         between = below * above * (moment / below - (moment[-1] - moment) / above) ** 2
-    return float(centres[int(np.nanargmax(between[:-1]))])
+    # Between two classes all thresholds are as good: the middle one is farthest from both.
+    best = np.flatnonzero(between[:-1] >= np.nanmax(between[:-1]) * (1 - 1e-9))
+    return float((centres[best[0]] + centres[best[-1]]) / 2)

