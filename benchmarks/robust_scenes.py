@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 import cv2
 import numpy as np
 
+from benchmarks.robust_backdrops import View, enlarged, lake, stream, trunks
 from benchmarks.robust_movers import (
     Mover,
     Path,
@@ -22,7 +22,7 @@ from ddvideo.arrays import BoolArray, FloatArray
 from sample_clips.camera import SUPERSAMPLE, Camera, down
 from sample_clips.creature import Koi
 from sample_clips.scene import Layers, Scene
-from sample_clips.textures import foliage, meadow, mix, noise, pebbles, smoothstep
+from sample_clips.textures import foliage, meadow, mix, pebbles
 from sample_clips.valley import Valley
 
 __all__ = ["FRAMES", "HEIGHT_PX", "SCENES", "WIDTH_PX", "Stage", "make_scene", "mask_of"]
@@ -30,9 +30,6 @@ __all__ = ["FRAMES", "HEIGHT_PX", "SCENES", "WIDTH_PX", "Stage", "make_scene", "
 FRAMES, WIDTH_PX, HEIGHT_PX = 32, 432, 240
 _AIR = 0.5
 """Share of the frame's width by which canvases are larger than a frame."""
-
-View: TypeAlias = Callable[[float], FloatArray]
-"""A picture ``(H, W, C)``, ``SUPERSAMPLE`` times enlarged, at a time in frames."""
 
 
 class Stage(Scene):
@@ -230,7 +227,7 @@ def _parallax(at: _Set) -> Stage:
     valley.camera = replace(valley.camera, sway_px=sway, period_frames=17, turn_degrees=1.5)
     path = at.path((0.14, -0.1), (-0.2, -0.04), wave=0.015)
     balloon = Picture(rgba=paint_balloon(at.rng), path=path, size_px=0.26 * at.width, is_turned=False)
-    return at.stage(at.camera(), _enlarged(valley), balloon, shade=0)
+    return at.stage(at.camera(), enlarged(valley), balloon, shade=0)
 
 
 def _static(at: _Set) -> Stage:
@@ -257,18 +254,20 @@ def _blur(at: _Set) -> Stage:
 def _trees(at: _Set) -> Stage:
     path = at.path((-0.3, 0.05), (0.32, -0.02), wave=0.02)
     camera = at.camera(pan=(0.1, 0.0), sway=0.006)
-    trunks = _trunks(at)
+    bark = trunks(at.rng, at.size())
     return at.stage(
         camera,
         meadow(at.rng, *at.size()),
         at.tortoise(path, 0.3),
-        front=lambda time: camera.view(trunks, time, scale=1.6),
+        front=lambda time: camera.view(bark, time, scale=1.6),
     )
 
 
 def _water(at: _Set) -> Stage:
     camera = at.camera(pan=(0.04, 0.0))
-    return at.stage(camera, _stream(at, camera), at.koi(at.path((0.24, 0.03), (-0.2, -0.05), wave=0.03), 0.4))
+    return at.stage(
+        camera, stream(at.rng, at.size(), camera), at.koi(at.path((0.24, 0.03), (-0.2, -0.05), wave=0.03), 0.4)
+    )
 
 
 def _mirror(at: _Set) -> Stage:
@@ -277,110 +276,9 @@ def _mirror(at: _Set) -> Stage:
     path = at.path((-0.26, shore - size / 2), (0.24, shore - size / 2))
     boat = Picture(rgba=paint_boat(at.rng), path=path, size_px=size * at.width, is_turned=False)
     camera = at.camera()
-    return at.stage(camera, _lake(at, camera, valley, boat, shore), boat, shade=0)
-
-
-def _enlarged(scene: Scene) -> View:
-    """The frames of a scene as a view, at whole times."""
-
-    def view(time: float) -> FloatArray:
-        size = (scene.width * SUPERSAMPLE, scene.height * SUPERSAMPLE)
-        return np.asarray(cv2.resize(scene.frame(round(time)), size, interpolation=cv2.INTER_CUBIC), np.float32)
-
-    return view
-
-
-def _sampled(canvas: FloatArray, column: FloatArray, row: FloatArray) -> FloatArray:
-    seen = cv2.remap(canvas, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(seen, np.float32)
-
-
-def _trunks(at: _Set) -> FloatArray:
-    """Canvas ``(H, W, 4)`` of tree trunks with bark and moss."""
-    height, width = at.size()
-    x = np.arange(width, dtype=np.float32)[None].repeat(height, 0)
-    wobble = cv2.GaussianBlur(noise(at.rng, height, width, exponent=1.9), (0, 0), 4)
-    grain = cv2.resize(noise(at.rng, height // 6, width, exponent=0.8), (width, height))
-    rgba = np.zeros((height, width, 4), np.float32)
-    for place, half in ((0.2, 0.02), (0.36, 0.03), (0.55, 0.022), (0.7, 0.034), (0.86, 0.02)):
-        across = (x - place * width - 0.012 * width * wobble) / (half * width)
-        cover = smoothstep(1.03, 0.97, np.abs(across))
-        tone = 0.35 + 0.5 * np.sqrt(np.clip(1 - across**2, 0, 1)) - 0.2 * across + 0.12 * grain
-        bark = np.array((0.4, 0.3, 0.22), np.float32) * tone[..., None]
-        bark = mix(
-            bark.astype(np.float32),
-            (0.25, 0.3, 0.12),
-            0.5 * smoothstep(0.2, 1.5, np.asarray(wobble - across, np.float32)),
-        )
-        rgba[..., :3] = mix(rgba[..., :3], bark, cover)
-        rgba[..., 3] = np.maximum(rgba[..., 3], cover)
-    return np.clip(rgba, 0, 1)
-
-
-def _waves(rng: np.random.Generator, size: tuple[int, int], reach: float) -> Callable[[FloatArray, FloatArray], View]:
-    """Ripples that run: heights ``(H, W)`` around 0 over world positions, at a time."""
-    fields = [noise(rng, *size, exponent=1.5, low_px=reach) for _ in range(2)]
-
-    def over(x: FloatArray, y: FloatArray) -> View:
-        def heights(time: float) -> FloatArray:
-            total = np.zeros(x.shape, np.float32)
-            for field, (u, v) in zip(fields, ((0.035, 0.004), (0.024, -0.008)), strict=True):
-                column = np.asarray((x - u * reach * 4 * time) * SUPERSAMPLE, np.float32)
-                row = np.asarray((y - v * reach * 4 * time) * SUPERSAMPLE, np.float32)
-                total += cv2.remap(field, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-            return 0.7 * total
-
-        return heights
-
-    return over
-
-
-def _stream(at: _Set, camera: Camera) -> View:
-    """Pebbles below running water: bent, with light that dances and glitters."""
-    bed = pebbles(at.rng, *at.size())
-    waves = _waves(at.rng, at.size(), 0.2 * at.width)
-
-    def view(time: float) -> FloatArray:
-        x, y = camera.world(time)
-        height = cv2.GaussianBlur(waves(x, y)(time), (0, 0), 1.2)
-        slope_y, slope_x = np.gradient(height)
-        bend = 0.035 * at.width * SUPERSAMPLE
-        column = np.asarray(SUPERSAMPLE * x + bend * slope_x, np.float32)
-        row = np.asarray(SUPERSAMPLE * y + bend * slope_y, np.float32)
-        seen = _sampled(bed, column, row)
-        seen = mix(seen, (0.12, 0.3, 0.34), np.full(seen.shape[:2], 0.35, np.float32))
-        light = 1 + 0.25 * height
-        glitter = smoothstep(0.16, 0.5, slope_x + slope_y)
-        return np.asarray(np.clip(seen * light[..., None] + 0.6 * glitter[..., None], 0, 1), np.float32)
-
-    return view
-
-
-def _lake(at: _Set, camera: Camera, scene: Scene, mover: Mover, shore: float) -> View:
-    """A scene above a lake that mirrors it, and the mover with it; the shore lies ``shore`` widths below the middle."""
-    waves = _waves(at.rng, at.size(), 0.1 * at.width)
-    above = _enlarged(scene)
-
-    def view(time: float) -> FloatArray:
-        x, y = camera.world(time)
-        line = at.centre[1] + shore * at.width
-        below = y - line
-        ripple = waves(x, 3 * y)(time) * np.clip(below, 0, None) / (0.3 * at.width)
-        mirrored = np.asarray(np.where(below > 0, line - 1.15 * below + 0.03 * at.width * ripple, y), np.float32)
-        top = y[0, 0]
-        scenery = above(time)
-        column = np.arange(x.shape[1], dtype=np.float32)[None].repeat(x.shape[0], 0)
-        bent = np.asarray(column + 0.01 * at.width * SUPERSAMPLE * ripple, np.float32)
-        # Scenery stands on the far shore: what is seen of it ends there.
-        row = np.asarray((mirrored - top) * SUPERSAMPLE, np.float32)
-        seen = _sampled(scenery, bent, row)
-        rgb, cover = mover.draw(np.asarray(x + 0.02 * at.width * ripple, np.float32), mirrored, time)
-        wet = smoothstep(0.0, 0.004 * at.width, below)
-        seen = mix(seen, rgb, cover * wet)
-        tinted = mix(seen, (0.1, 0.2, 0.25), np.full(seen.shape[:2], 0.35, np.float32))
-        return np.clip(mix(seen, tinted * (1 + 0.08 * ripple)[..., None], wet), 0, 1)
-
-    return view
+    return at.stage(
+        camera, lake(at.rng, at.size(), camera, valley, boat, at.centre[1] + shore * at.width), boat, shade=0
+    )
 
 
 SCENES: Mapping[str, Callable[[_Set], Stage]] = {
