@@ -167,10 +167,10 @@ def paint_boat(rng: np.random.Generator) -> FloatArray:
     grain = noise(rng, *x.shape, exponent=0.9)
     plank = 0.9 + 0.08 * grain + 0.12 * np.sign(np.sin(42 * y))
     wood = np.array((0.5, 0.2, 0.13), np.float32) * plank[..., None]
-    wood = mix(wood.astype(np.float32), (0.9, 0.87, 0.8), _ink((0.045 - np.abs(y - 0.68)).astype(np.float32)))
+    painted = mix(wood.astype(np.float32), (0.9, 0.87, 0.8), _ink((0.045 - np.abs(y - 0.68)).astype(np.float32)))
     light = 0.86 + 0.12 * np.sin(3 * x + 1) + 0.04 * grain - 0.05 * (np.sin(24 * y) > 0.97)
     canvas = np.array((0.93, 0.9, 0.82)) * light[..., None]
-    rgb = mix(wood, canvas.astype(np.float32), _ink(cloth))
+    rgb = mix(painted, canvas.astype(np.float32), _ink(cloth))
     rgb = mix(rgb, (0.3, 0.22, 0.14), _ink(mast.astype(np.float32)))
     alpha = np.maximum(np.maximum(_ink(hull.astype(np.float32)), _ink(mast.astype(np.float32))), _ink(cloth))
     return _painted(rgb, alpha)
