@@ -30,7 +30,7 @@ def panned(index, px=2):
 
 def wide(frame, dtype):
     """The same frame in as many bits."""
-    return frame if dtype == np.uint8 else frame.astype(dtype) * np.uint16(257)
+    return frame if dtype == np.uint8 else frame.astype(dtype) * np.uint16(256) + np.uint16(77)
 
 
 def flicker(frames, alphas, shots=None):
