@@ -1,7 +1,7 @@
 """What time buys: presets of ``segment`` measured on DAVIS-2016 and drawn: ``python -m benchmarks.curve --help``.
 
-Every preset is measured as ``benchmarks.segment`` measures it, without the seeds. ``--redraw`` draws from numbers that are
-there. Beside stands u2netp, a trained saliency network, with what was measured of it on one thread.
+Every preset is measured as ``benchmarks.segment`` measures it, without the seeds. ``--redraw`` draws from numbers that
+are there. Beside stands u2netp, a trained saliency network, with what was measured of it on one thread.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from benchmarks.once import ROOT, Run, RunOptions, in_own_process
 from benchmarks.provenance import provenance
 from benchmarks.table import cell, render_grid
 from ddvideo.config import PRESETS
-from ddvideo.store import write_json
-from ddvideo.store.atomic import write_bytes
+from ddvideo.store import write_bytes, write_json
 
 __all__ = ["REFERENCE", "main", "points_of"]
 
 REFERENCE = Point("u2netp", seconds=0.49, j=0.733, f=0.755)
-"""A trained network on one thread, the mean over eight sequences; its J is that of the measured ones where published."""
+"""A trained network on one thread, means over eight sequences; J over the measured ones, where it is published."""
 NUMBERS = (("J", "j", ".3f"), ("F", "f", ".3f"), ("s/frame", "seconds_per_frame", ".2f"), ("flicker", "flicker", ".4f"))
 FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError)
 """What reading numbers fails with that are no such numbers."""
@@ -73,7 +72,10 @@ def main(argv: Sequence[str] | None = None, run: Run = in_own_process) -> int:
             told["reference"] = _reference(told["presets"])
             write_json(results, told)
         failures += len(bench.failures)
-    print(f"\n{_table(told)}\n\nnumbers: {results}")
+    print(f"\n{_table(told)}")
+    if given.frames is not None:
+        print("What is told of the trained network is that of whole sequences, not of their first frames.")
+    print(f"\nnumbers: {results}")
     if any(points_of(told)):
         _draw(told, picture)
     return 1 if failures else 0
@@ -122,9 +124,9 @@ def _draw(told: Mapping[str, Any], picture: Path) -> None:
     reference = Point(given["name"], given["seconds_per_frame"], given["j"], given["f"])
     sequences = max(len(numbers["sequences"]) for numbers in told["presets"].values())
     limit = f", first {told['frames_limit']} frames" if told["frames_limit"] else ""
-    title = f"DAVIS-2016, {sequences} sequence{'s' if sequences > 1 else ''}{limit}, no GPU"
-    if told["hardware"]["gpus"]:
-        title = title.replace("no GPU", ", ".join(told["hardware"]["gpus"]))
+    run = next(settings for numbers in told["presets"].values() for settings in numbers["settings"].values())
+    machine = f"{run['device']}, {run['threads']} thread{'s' if run['threads'] > 1 else ''}"
+    title = f"DAVIS-2016, {sequences} sequence{'s' if sequences > 1 else ''}{limit}; {machine}"
     write_bytes(picture, draw_curve(points, reference, title).encode())
     print(f"plot: {picture}")
 
