@@ -14,16 +14,18 @@ from ddvideo.config import PRESETS
 __all__ = ["add_run_options", "facts_of", "names", "results_file", "run_options", "some_of"]
 
 
-def add_run_options(parser: argparse.ArgumentParser, task: str, *, folder: Path) -> None:
+def add_run_options(parser: argparse.ArgumentParser, task: str, *, folder: Path, has_data: bool = True) -> None:
     """Add where the data is, how it is decomposed, and where results go.
 
     Args:
         parser: gets them.
         task: what is measured.
         folder: for what is made, if nothing else is said.
+        has_data: whether data from outside the repository is measured.
     """
-    data = ROOT.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=data, help="root of the evaluation data (%(default)s)")
+    if has_data:
+        data = ROOT.parent / "shared" / "data"
+        parser.add_argument("--data", type=Path, default=data, help="root of the evaluation data (%(default)s)")
     parser.add_argument("--preset", choices=PRESETS, default="balanced", help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     parser.add_argument("--device", default="auto", help="(%(default)s)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ddvideo.merge.recomposition import Recomposition
+from ddvideo.merge.steadiness import Steadiness
 from ddvideo.merge.stream import MergedFrame, merge_chunks, to_float
 
-__all__ = ["MergedFrame", "Recomposition", "merge_chunks", "to_float"]
+__all__ = ["MergedFrame", "Recomposition", "Steadiness", "merge_chunks", "to_float"]

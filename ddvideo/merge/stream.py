@@ -17,6 +17,7 @@ from ddvideo.chunks import cross_fade_weights
 from ddvideo.errors import InputError
 from ddvideo.merge.aligned import AlignedChunk
 from ddvideo.merge.recomposition import Recomposition
+from ddvideo.merge.steadiness import Steadiness
 from ddvideo.merge.symmetry import exchanges
 from ddvideo.types import ChunkRecord
 
@@ -48,6 +49,7 @@ def merge_chunks(
     *,
     recomposition: Recomposition,
     warn: Callable[[str], None],
+    steadiness: Steadiness | None = None,
 ) -> Iterator[MergedFrame]:
     """Join the chunks of a run, frame by frame in order.
 
@@ -61,6 +63,7 @@ def merge_chunks(
         folder: where the chunk files lie.
         recomposition: told of every frame's error before encoding.
         warn: told of what the user should know.
+        steadiness: told of every frame and its final layers, if it is to be measured.
 
     Yields:
         Frames in order; a frame's arrays may be kept.
@@ -94,6 +97,8 @@ def merge_chunks(
             if len(active) > 1 or active[0][0].is_corrected(index):
                 layers = dict(task.settle(picture, layers))
             recomposition.add(picture, task.forward(layers))
+            if steadiness is not None:
+                steadiness.add(active[-1][0].chunk.shot, frame.rgb, layers)
             yield MergedFrame(
                 index=index,
                 pts_seconds=frame.pts_seconds,

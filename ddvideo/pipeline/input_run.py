@@ -10,7 +10,7 @@ from types import TracebackType
 
 from ddvideo.config import Settings
 from ddvideo.errors import DecompositionError
-from ddvideo.merge import Recomposition, merge_chunks
+from ddvideo.merge import Recomposition, Steadiness, merge_chunks
 from ddvideo.pipeline.hints import by_content, settle_hints, unhinted_shots
 from ddvideo.pipeline.outputs import file_name, write_outputs
 from ddvideo.pipeline.plan import (
@@ -191,6 +191,7 @@ class InputRun:
                 f"{folder.work}: files of chunk {', '.join(damaged)} were damaged on the disk: start again to redo them"
             )
         recomposition = Recomposition()
+        steadiness = Steadiness(None if self.settings.together else request.task.steady)  # images have no motion
         warnings = unhinted_shots(request, self.settings, plan.shots)
         with open_source(plan.info.source) as source:
             merged = merge_chunks(
@@ -200,6 +201,7 @@ class InputRun:
                 folder.work,
                 recomposition=recomposition,
                 warn=warnings.append,
+                steadiness=steadiness,
             )
             format = resolve_format(request.format, plan.info)
             written = write_outputs(merged, plan, request.task, format, folder.root, folder.work, progress)
@@ -217,6 +219,7 @@ class InputRun:
             chunks=list(chunks.values()),
             written=written,
             recomposition=recomposition,
+            steadiness=steadiness,
             timings_seconds={
                 "probe": clock.seconds["probe"],
                 "shots": clock.seconds["shots"],

@@ -9,7 +9,7 @@ from typing import Any
 from ddvideo import __version__
 from ddvideo.config import Settings
 from ddvideo.hardware import peak_rss_mib
-from ddvideo.merge import Recomposition
+from ddvideo.merge import Recomposition, Steadiness
 from ddvideo.pipeline.outputs import Written
 from ddvideo.pipeline.plan import Plan
 from ddvideo.report import describe_input
@@ -34,6 +34,7 @@ def make_report(
     chunks: Sequence[ChunkRecord],
     written: Written,
     recomposition: Recomposition,
+    steadiness: Steadiness,
     timings_seconds: Mapping[str, float],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
@@ -93,9 +94,15 @@ def make_report(
         "quality": {
             "recomposition_psnr_db": round(recomposition.psnr_db, 2),
             "worst_frame_psnr_db": round(recomposition.worst_psnr_db, 2),
+            **_flicker(steadiness),
         },
         "timings_seconds": {name: round(seconds, 3) for name, seconds in timings.items()},
         "seconds_per_frame": round(timings["total"] / plan.frames, 4),
         "peak_rss_mib": round(peak_rss_mib()),
         "warnings": list(dict.fromkeys(told)),
     }
+
+
+def _flicker(steadiness: Steadiness) -> dict[str, float]:
+    """What a layer's flicker is called in the report; nothing where it was not measured."""
+    return {} if steadiness.flicker is None else {f"{steadiness.layer}_flicker": round(steadiness.flicker, 6)}

@@ -310,6 +310,7 @@ SEGMENT = Task(
         Layer(name="alpha", channels=1, generator="region", may_vanish=False),
     ),
     main="foreground",
+    steady="alpha",
     forward=alpha_over,
     settle=settle_alpha_over,
     observe=_observe,

@@ -112,6 +112,8 @@ class Task:
     """Neighbours in a row among the frames that a long shot's prior sees."""
     also_keys: Callable[[Shot, Settings], Sequence[int]] | None = None
     """Frames of a shot that its prior has to see besides those spread over it."""
+    steady: str | None = None
+    """The layer whose flicker is measured and reported; none where the forward model says all there is to say."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options that a recipe may set, with their defaults. ``coupled`` false leaves the seeds as they are; ``effort``
     multiplies the steps of every phase."""

@@ -38,6 +38,7 @@ class FakeTask:
     forward: Callable[[Mapping[str, Any]], Any]
     settle: Callable[[Any, Mapping[str, Any]], dict[str, Any]] = field(default=lambda frame, layers: dict(layers))
     options: Mapping[str, Any] = field(default_factory=lambda: {"steps": 1})
+    steady: str | None = None
 
 
 def alpha_forward(layers):
