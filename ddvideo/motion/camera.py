@@ -12,7 +12,7 @@ from ddvideo.arrays import FloatArray
 __all__ = ["FlowModel", "border_prior", "flow_residual", "parametric_flow", "residual_saliency"]
 
 FlowModel = Literal["affine", "quadratic"]
-_IRLS_ROUNDS = 10
+_IRLS_ROUNDS, _SETTLED_PX = 10, 0.01
 
 
 @lru_cache(maxsize=4)
@@ -69,7 +69,10 @@ def parametric_flow(
     for _ in range(_IRLS_ROUNDS):
         weighted = basis * weights[:, None]
         gram = weighted.T @ basis + 1e-4 * np.eye(basis.shape[1], dtype=np.float32)
+        before = parameters
         parameters = np.linalg.solve(gram, weighted.T @ target).astype(np.float32)
+        if np.abs(parameters - before).max() < _SETTLED_PX:
+            break
         error = np.sqrt(((target - basis @ parameters) ** 2).sum(-1))
         scale = max(2.0 * _weighted_median(error, start), 0.05)
         weights = start / (1 + (error / scale) ** 2) ** 2

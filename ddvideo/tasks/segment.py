@@ -46,7 +46,7 @@ from ddvideo.tasks.window import (
     Window,
 )
 
-__all__ = ["SEGMENT"]
+__all__ = ["FAINT_EDGE", "SEGMENT"]
 
 _SUPERPIXELS, _SUPERPIXEL_PX = 1200, 85
 """At most so many superpixels a frame, of about so many pixels: smaller ones have no look of their own."""
@@ -61,6 +61,8 @@ _BACKGROUND_PX = 144
 _LAB_UNITS = np.array([100, 60, 60], np.float32)
 _EMPTY, _FULL = 2e-4, 0.9
 """Shares of foreground that are worth a warning."""
+FAINT_EDGE = 1e-4
+"""Variance of the colours from which on alpha is bound to them: weak edges count, for the hint is nearly right."""
 _HIDING = 12
 """An alpha over so many 255ths hides the background."""
 _ANCHOR_FRAMES = 8
@@ -276,7 +278,7 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
     scale = np.float32(1 / np.iinfo(footage.frames[0].dtype).max)
     alphas = []
     for full, small, hint in zip(footage.frames, footage.small, footage.maps["alpha"], strict=True):
-        edge_aware = guided_upsample(hint.astype(np.float32), small, full.astype(np.float32) * scale)
+        edge_aware = guided_upsample(hint.astype(np.float32), small, full.astype(np.float32) * scale, eps=FAINT_EDGE)
         alphas.append((solid_matte(edge_aware) * 255).round().astype(np.uint8))
     longer = max(alphas[0].shape)
     near, wide = (np.ones((2 * (longer // part) + 3,) * 2, np.uint8) for part in (200, 60))
@@ -330,6 +332,7 @@ SEGMENT = Task(
             terms=(Term(name="agreement", weight=1.0, layers=("alpha",), target="label", trust="sure"),),
             layers=("alpha",),
             size_px=432,
+            pairs=4,
             reseed=_vote_mask_in,
         ),
     ),
