@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -131,6 +132,15 @@ def test_the_report_has_it_for_tasks_that_name_a_layer(clip_path, tmp_path):
         told[name] = result.report["quality"]
     assert set(told["steady"]) - set(told["plain"]) == {"alpha_flicker"}
     assert 0 < told["steady"]["alpha_flicker"] < 0.05
+
+
+def test_images_that_are_taken_together_do_not_flicker(tmp_path):
+    images = [tmp_path / f"{index}.png" for index in range(3)]
+    for index, path in enumerate(images):
+        assert cv2.imwrite(str(path), panned(index))
+    task, told = replace(SEGMENT, steady="alpha"), replace(SETTINGS, together=True)
+    (result,) = decompose(images, task=task, out=tmp_path / "out", settings=told, together=True, execute=fake_execute)
+    assert "alpha_flicker" not in result.report["quality"]
 
 
 def test_what_a_task_calls_steady_is_one_of_its_layers():
