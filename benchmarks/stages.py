@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.davis import DataError, DavisSequence, load_sequences, read_mask, write_clip
 from benchmarks.once import ROOT
-from benchmarks.provenance import provenance, write_json
+from benchmarks.provenance import provenance
 from ddvideo.arrays import AnyArray, FloatArray
 from ddvideo.config import Settings
 from ddvideo.detail.guided import guided_upsample
@@ -35,6 +35,7 @@ from ddvideo.metrics import boundary_f, jaccard
 from ddvideo.motion.flow import to_grey
 from ddvideo.motion.homography import CameraTracker
 from ddvideo.recipes import load_recipe, settings_for
+from ddvideo.store import write_json
 from ddvideo.tasks.segment import FAINT_EDGE, SEGMENT
 from ddvideo.tasks.task import Task, check_options
 from ddvideo.tasks.window import Observation, Window

@@ -55,8 +55,8 @@ _SHORT_VOTES, _FEW_VOTES = 10, 2
 _NETWORK = 2.0
 """Weight of the mask network against what it was taught."""
 _RAREST = 0.06
-_MOVING_PX = 0.5
-"""Slower than this, at working size, counts as nothing moving on its own."""
+_MOVING_PX, _RESTING = 0.5, 0.8
+"""Slower than this, at working size, in so large a part of the frames: nothing moves on its own."""
 _BACKGROUND_PX = 144
 _LAB_UNITS = np.array([100, 60, 60], np.float32)
 _EMPTY, _FULL = 2e-4, 0.9
@@ -148,7 +148,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
 
 def _is_still(window: Window) -> bool:
     """Whether nothing moves on its own."""
-    return float(np.median([seen["speed_px"] for seen in window.observations])) < _MOVING_PX
+    return float(np.quantile([seen["speed_px"] for seen in window.observations], _RESTING)) < _MOVING_PX
 
 
 def _doubts(window: Window, by_appearance: bool, decisions: Decisions) -> tuple[str, ...]:
