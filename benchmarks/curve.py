@@ -1,7 +1,8 @@
 """What time buys: presets of ``segment`` measured on DAVIS-2016 and drawn: ``python -m benchmarks.curve --help``.
 
-Every preset is measured as ``benchmarks.segment`` measures it, without the seeds. ``--redraw`` draws from numbers that
-are there. Beside stands u2netp, a trained saliency network, with what was measured of it on one thread.
+Every preset is measured as ``benchmarks.segment`` measures it; with ``--seeds`` also without the coupled networks, a
+line of its own. ``--redraw`` draws from numbers that are there. Beside stands u2netp, a trained saliency network, with
+what was measured of it on one thread.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from benchmarks.asking import names, some_of
 from benchmarks.curve_plot import Point, draw_curve
 from benchmarks.davis import DataError, load_published, load_sequences
 from benchmarks.measure import Bench
-from benchmarks.once import ROOT, Run, RunOptions, in_own_process
+from benchmarks.once import ROOT, VARIANTS, Run, RunOptions, in_own_process
 from benchmarks.provenance import provenance
 from benchmarks.table import cell, render_grid
 from ddvideo.config import PRESETS
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None, run: Run = in_own_process) -> int:
         bench = Bench(
             out=given.out / preset,
             options=RunOptions(preset=preset, seed=given.seed, device=given.device),
-            variants=("full",),
+            variants=VARIANTS if given.seeds else ("full",),
             published=published,
             run=run,
             sheets=False,
@@ -81,18 +82,19 @@ def main(argv: Sequence[str] | None = None, run: Run = in_own_process) -> int:
     return 1 if failures else 0
 
 
-def points_of(told: Mapping[str, Any]) -> list[Point]:
-    """A point for each preset of which something was measured: means over its sequences."""
+def points_of(told: Mapping[str, Any], variant: str = "full") -> list[Point]:
+    """A point for each preset of which something was measured: means over its sequences, of one variant."""
     points = []
     for preset, numbers in told["presets"].items():
-        means = _means(numbers)
+        means = _means(numbers, variant)
         if "seconds_per_frame" in means:
             points.append(Point(preset, means["seconds_per_frame"], means.get("j"), means.get("f")))
     return points
 
 
-def _means(numbers: Mapping[str, Any]) -> dict[str, float]:
-    return {key: spread["mean"] for key, spread in numbers["summary"]["full"].items()}
+def _means(numbers: Mapping[str, Any], variant: str = "full") -> dict[str, float]:
+    known = numbers["summary"] if variant == "full" else {variant: {}} | numbers["summary"]
+    return {key: spread["mean"] for key, spread in known[variant].items()}
 
 
 def _reference(presets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -105,6 +107,11 @@ def _reference(presets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def _table(told: Mapping[str, Any]) -> str:
     lines = [["preset", *(title for title, _, _ in NUMBERS)]]
     rows = [(preset, _means(numbers)) for preset, numbers in told["presets"].items()]
+    rows += [
+        (f"{preset}, seeds", seeds)
+        for preset, numbers in told["presets"].items()
+        if (seeds := _means(numbers, "seeds"))
+    ]
     reference = told["reference"]
     for name, means in [*rows, (f"{reference['name']} (trained)", reference)]:
         lines.append([name, *(cell(means.get(key), form) for _, key, form in NUMBERS)])
@@ -127,7 +134,7 @@ def _draw(told: Mapping[str, Any], picture: Path) -> None:
     run = next(settings for numbers in told["presets"].values() for settings in numbers["settings"].values())
     machine = f"{run['device']}, {run['threads']} thread{'s' if run['threads'] > 1 else ''}"
     title = f"DAVIS-2016, {sequences} sequence{'s' if sequences > 1 else ''}{limit}; {machine}"
-    write_bytes(picture, draw_curve(points, reference, title).encode())
+    write_bytes(picture, draw_curve(points, reference, title, seeds=points_of(told, "seeds")).encode())
     print(f"plot: {picture}")
 
 
@@ -139,6 +146,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--presets", type=some_of(PRESETS), default=list(PRESETS), metavar="A,B", help=f"({','.join(PRESETS)})"
     )
+    parser.add_argument("--seeds", action="store_true", help="also each without the coupled networks (coupled=false)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     parser.add_argument("--device", default="auto", help="(%(default)s)")
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each sequence (all)")

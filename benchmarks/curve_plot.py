@@ -26,16 +26,17 @@ class Point:
     f: float | None
 
 
-def draw_curve(points: Sequence[Point], reference: Point | None, title: str) -> str:
+def draw_curve(points: Sequence[Point], reference: Point | None, title: str, *, seeds: Sequence[Point] = ()) -> str:
     """J and F over seconds a frame as SVG: points joined by lines in the order of their time, the reference hollow.
 
     Args:
         points: at least one.
         reference: a method to compare with, which no line goes through.
         title: one line above the plot.
+        seeds: the same without the coupled networks, joined by dashed lines; named by what they are, not one by one.
     """
-    points = sorted(points, key=lambda point: point.seconds)
-    everything = [*points, *([reference] if reference else [])]
+    points, seeds = (sorted(some, key=lambda point: point.seconds) for some in (points, seeds))
+    everything = [*points, *seeds, *([reference] if reference else [])]
     values = [value for point in everything for value in (point.j, point.f) if value is not None]
     across = ticks(0, 1.05 * max(point.seconds for point in everything))
     up = ticks(max(min(values) - _MARGIN, 0), min(max(values) + _MARGIN, 1))
@@ -43,6 +44,7 @@ def draw_curve(points: Sequence[Point], reference: Point | None, title: str) -> 
     parts = [*_frame(axes, across, up, title), *_guides(axes, points)]
     for key, colour in (("j", _J), ("f", _F)):
         parts += _line(axes, points, key, colour)
+        parts += _line(axes, seeds, key, colour, dashed=True)
         if reference is not None and (value := getattr(reference, key)) is not None:
             x, y = axes.x(reference.seconds), axes.y(value)
             diamond = f"M{x:.1f} {y - 6:.1f} l6 6 -6 6 -6 -6z"
@@ -109,10 +111,13 @@ def _guides(axes: _Axes, points: Sequence[Point]) -> Iterator[str]:
         yield _text(x, y, point.name, anchor="middle")
 
 
-def _line(axes: _Axes, points: Sequence[Point], key: str, colour: str) -> Iterator[str]:
+def _line(axes: _Axes, points: Sequence[Point], key: str, colour: str, *, dashed: bool = False) -> Iterator[str]:
     places = [(axes.x(point.seconds), axes.y(value)) for point in points if (value := getattr(point, key)) is not None]
     if places:
         path = " L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-        yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        dash = ' stroke-dasharray="6 4"' if dashed else ""
+        yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>'
+        if dashed:
+            yield _text(places[-1][0] + 8, places[-1][1] + 4, f"seeds {key.upper()}", colour)
     for x, y in places:
-        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{3 if dashed else 4}" fill="{colour}"/>'

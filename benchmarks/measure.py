@@ -10,10 +10,11 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.davis import DataError, DavisSequence, write_clip
-from benchmarks.once import Run, RunError, RunOptions, Variant, read_report
+from benchmarks.once import Run, RunAll, RunError, RunOptions, Variant, all_in_own_process, read_report
 from benchmarks.score import TRUTH, Score, ScoreError, score_sequence
 from benchmarks.sheets import make_panels, stack_sheet, write_sheet
-from benchmarks.table import render_comparison, render_table, spread
+from benchmarks.single_frames import PER_FRAME, segment_frames
+from benchmarks.table import render_comparison, render_shared, render_table, spread
 from ddvideo.arrays import ByteArray
 from ddvideo.errors import DDVideoError
 
@@ -26,7 +27,11 @@ FAILURES = (RunError, DataError, ScoreError, DDVideoError, OSError)
 
 
 class Bench:
-    """What has been measured so far."""
+    """What has been measured so far.
+
+    With ``per_frame``, the first so many frames of every sequence are also segmented one by one (``run_all``), and
+    every variant is told on these frames as well (``shared``).
+    """
 
     def __init__(
         self,
@@ -37,9 +42,11 @@ class Bench:
         published: Mapping[str, Mapping[str, float]],
         run: Run,
         sheets: bool,
+        per_frame: int = 0,
+        run_all: RunAll = all_in_own_process,
     ) -> None:
         self.out, self.options, self.variants, self.run, self.sheets = out, options, variants, run, sheets
-        self.published = published
+        self.published, self.per_frame, self.run_all = published, per_frame, run_all
         self.rows: list[dict[str, Any]] = []
         self.failures: list[dict[str, str]] = []
         self.settings: dict[str, Any] = {}
@@ -67,6 +74,11 @@ class Bench:
             self._failed(sequence, "scoring", error)
             return
         self._keep(sequence, scores, reports)
+        if self.per_frame:
+            try:
+                self._frame_by_frame(sequence, clip, folders)
+            except FAILURES as error:
+                self._failed(sequence, PER_FRAME, error)
         if self.sheets and self.variants[0] in folders:
             try:
                 self._sheet(sequence, folders, scores)
@@ -95,6 +107,20 @@ class Bench:
             }
         )
 
+    def _frame_by_frame(self, sequence: DavisSequence, clip: Path, folders: Mapping[Variant, Path]) -> None:
+        """Segment the first frames one by one, and measure every variant on these."""
+        frames = min(self.per_frame, len(sequence.frames))
+        matte, told = segment_frames(clip, self.out / PER_FRAME, self.options, self.run_all, frames=frames)
+        alphas = {PER_FRAME: matte} | {name: folder / "alpha.mp4" for name, folder in folders.items()}
+        scores = score_sequence(clip, sequence, alphas, frames=frames)
+        row = self.rows[-1]
+        row["variants"][PER_FRAME] = told
+        for name in alphas:
+            row["variants"][name]["shared"] = scores[name].as_dict()
+        row["shared"] = {"frames": frames, "truth_flicker": round(fmean(scores[TRUTH].flicker), 6)}
+        measured = "J {j:.3f}, F {f:.3f}, flicker {flicker:.4f}".format(**row["variants"][PER_FRAME]["shared"])
+        print(f"{sequence.name} {PER_FRAME}: {measured} over the first {frames} frames", flush=True)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
@@ -117,7 +143,8 @@ class Bench:
             write_sheet(self.out / "sheets" / "overview.png", stack_sheet(self.overview))
         if self.rows:
             main = self.variants[0]
-            print(f"\n{render_table(self.rows, main)}\n\n{render_comparison(self.rows, main)}")
+            parts = [render(self.rows, main) for render in (render_table, render_comparison, render_shared)]
+            print("\n" + "\n\n".join(part for part in parts if part))
         for failure in self.failures:
             print(f"FAILED {failure['sequence']} ({failure['what']}): {failure['reason']}")
 

@@ -39,6 +39,7 @@ EMPTY, FULL = 2e-4, 0.9
 COLUMNS = (
     Column("J", "j", ".3f", True),
     Column("F", "f", ".3f", True),
+    Column("flicker", "alpha_flicker", ".4f", False),
     Column("share %", "share_percent", ".2f"),
     Column("true share %", "true_share_percent", ".2f"),
     Column("warnings", "warned", ".0f"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -71,28 +72,32 @@ def score_alphas(alphas: Iterator[FloatArray], masks: Iterator[BoolArray]) -> Sc
     return Score(score.j[1:-1], score.f[1:-1])
 
 
-def score_sequence(clip: Path, sequence: DavisSequence, alphas: Mapping[str, Path]) -> dict[str, Score]:
+def score_sequence(
+    clip: Path, sequence: DavisSequence, alphas: Mapping[str, Path], *, frames: int | None = None
+) -> dict[str, Score]:
     """Measure the mattes of one clip. ``truth`` holds the flicker that the masks themselves have.
 
     Args:
         clip: the video that was decomposed.
         sequence: its masks.
         alphas: files of the mattes, by the name of the variant.
+        frames: measure only so many from the start; a matte may have more.
 
     Raises:
         ScoreError: a matte has another number of frames than the masks.
     """
+    masks = sequence.masks[:frames]
     scores = {
-        name: score_alphas(read_layer(path), (read_mask(mask) for mask in sequence.masks))
+        name: score_alphas(islice(read_layer(path), frames), (read_mask(mask) for mask in masks))
         for name, path in alphas.items()
     }
     scores[TRUTH] = Score()
-    streams: dict[str, Iterator[FloatArray]] = {name: read_layer(path) for name, path in alphas.items()}
-    streams[TRUTH] = (read_mask(mask).astype(np.float32) for mask in sequence.masks)
+    streams: dict[str, Iterator[FloatArray]] = {name: islice(read_layer(path), frames) for name, path in alphas.items()}
+    streams[TRUTH] = (read_mask(mask).astype(np.float32) for mask in masks)
     before: dict[str, FloatArray] = {}
     grey_before = None
     with open_source(clip) as source:
-        for frame, *alphas_now in zip(source.frames(), *streams.values(), strict=True):
+        for frame, *alphas_now in zip(islice(source.frames(), frames), *streams.values(), strict=True):
             grey = to_grey(frame.rgb)
             now = {name: _at_size_of(alpha, grey) for name, alpha in zip(streams, alphas_now, strict=True)}
             if grey_before is not None:

@@ -3,7 +3,8 @@
 Every sequence is written as a video, decomposed in a process of its own as a user would, and the ``alpha.mp4`` that the
 user would have got is scored: J and F of ``alpha > 0.5``, first and last frame left out, the mean a sequence and then
 over sequences; flicker is the mean change of alpha along the optical flow. Nothing is chosen by the ground truth.
-``seeds`` is the same run with the coupled networks switched off: what they add is the difference.
+``seeds`` is the same run with the coupled networks switched off: what they add is the difference. ``--per-frame`` adds
+single frames, each segmented as a picture of its own: what they flicker more is what knowing the others is worth.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from benchmarks.davis import DataError, load_published, load_sequences
 from benchmarks.length import length_check
 from benchmarks.measure import FAILURES, Bench
-from benchmarks.once import ROOT, VARIANTS, Run, RunOptions, Variant, in_own_process
+from benchmarks.once import ROOT, VARIANTS, Run, RunAll, RunOptions, Variant, all_in_own_process, in_own_process
 from benchmarks.provenance import provenance
 from ddvideo.config import PRESETS
 from ddvideo.store import write_json
@@ -24,7 +25,7 @@ from ddvideo.store import write_json
 __all__ = ["main"]
 
 
-def main(argv: Sequence[str] | None = None, run: Run = in_own_process) -> int:
+def main(argv: Sequence[str] | None = None, run: Run = in_own_process, run_all: RunAll = all_in_own_process) -> int:
     """Measure and print; returns the exit code: 1 where a sequence failed, 2 where there is no data."""
     given = _parse(argv)
     try:
@@ -46,7 +47,16 @@ def main(argv: Sequence[str] | None = None, run: Run = in_own_process) -> int:
     whole = given.sequences is None and given.frames is None and given.variant == "both"
     folder = ROOT / "benchmarks" / "results" if whole else given.out
     results = given.json or folder / f"segment-{given.preset}.json"
-    bench = Bench(out=given.out, options=options, variants=variants, published=published, run=run, sheets=given.sheets)
+    bench = Bench(
+        out=given.out,
+        options=options,
+        variants=variants,
+        published=published,
+        run=run,
+        sheets=given.sheets,
+        per_frame=given.per_frame,
+        run_all=run_all,
+    )
     told = provenance() | {"seed": given.seed, "preset": given.preset, "frames_limit": given.frames}
     results.parent.mkdir(parents=True, exist_ok=True)
     for sequence in sequences:
@@ -69,6 +79,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="(%(default)s)")
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each sequence (all)")
     parser.add_argument("--variant", choices=(*VARIANTS, "both"), default="both", help="(%(default)s)")
+    parser.add_argument(
+        "--per-frame",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also the first N frames of each sequence one by one, as pictures of their own; slow (none)",
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "bench-out" / "segment", help="clips, layers, sheets")
     parser.add_argument(
         "--json",
@@ -81,6 +98,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(argv)
     if given.frames is not None and given.frames < 3:
         parser.error("--frames: at least 3, for the first and the last are not counted")
+    if given.per_frame < 0 or 0 < given.per_frame < 3:
+        parser.error("--per-frame: at least 3, for the first and the last are not counted")
     return given
 
 

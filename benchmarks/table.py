@@ -18,7 +18,9 @@ __all__ = [
     "measured",
     "render_comparison",
     "render_grid",
+    "render_shared",
     "render_table",
+    "shared",
     "spread",
 ]
 
@@ -99,6 +101,43 @@ def render_comparison(rows: Sequence[Row], main: str) -> str:
         ]
     lines = [line for rival in rivals if (line := compare(rival, rows))]
     return "\n".join(["differences, + is better:", *lines]) if lines else ""
+
+
+def render_shared(rows: Sequence[Row], main: str) -> str:
+    """All variants on the frames that each of them has, those segmented frame by frame too; nothing where none is.
+
+    Args:
+        rows: the measurement; rows without ``shared`` are left out.
+        main: the variant that is compared to the others.
+    """
+    rows = [row for row in rows if "shared" in row]
+    if not rows:
+        return ""
+    variants = list(dict.fromkeys(name for row in rows for name in row["variants"]))
+    columns: list[tuple[str, Look, str]] = [
+        (f"{title} {name}", shared(name, key), form)
+        for title, key, form in (("J", "j", ".3f"), ("flicker", "flicker", ".4f"))
+        for name in variants
+    ]
+    columns.append(("true flicker", lambda row: row["shared"].get("truth_flicker"), ".4f"))
+    lines = [["first frames", "frames", *(title for title, _, _ in columns)]]
+    for row in rows:
+        numbers = [cell(look(row), form) for _, look, form in columns]
+        lines.append([row["sequence"], str(row["shared"]["frames"]), *numbers])
+    lines.append(["mean", "", *(cell(mean_of(look, rows), form) for _, look, form in columns)])
+    rivals = [
+        Rival(f"{title} of {name}", shared(main, key), shared(name, key), larger_is_better)
+        for name in variants
+        if name != main
+        for title, key, larger_is_better in (("J", "j", True), ("flicker", "flicker", False))
+    ]
+    told = [line for rival in rivals if (line := compare(rival, rows))]
+    return "\n".join([render_grid(lines), "", "differences on these frames, + is better:", *told])
+
+
+def shared(variant: str, key: str) -> Look:
+    """One number of one variant over the frames that every variant has."""
+    return lambda row: row["variants"].get(variant, {}).get("shared", {}).get(key)
 
 
 def compare(rival: Rival, rows: Sequence[Row], name: str = "sequence") -> str:

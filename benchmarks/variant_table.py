@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.table import Look, Rival, Row, cell, compare, mean_of, measured, render_grid
+from benchmarks.table import Rival, Row, cell, compare, mean_of, measured, render_grid, shared
 
 __all__ = ["Column", "compare_variants", "render_variants", "shared"]
 
@@ -57,8 +57,3 @@ def compare_variants(
                 told = Rival(f"{column.title} of {rival}", ours, theirs, column.larger_is_better)
                 lines.append(compare(told, rows, "input"))
     return [line for line in lines if line]
-
-
-def shared(variant: str, key: str) -> Look:
-    """The number over the frames that every variant has."""
-    return lambda row: row["variants"].get(variant, {}).get("shared", {}).get(key)

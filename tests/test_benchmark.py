@@ -176,6 +176,65 @@ def test_a_whole_measurement(davis, tmp_path, capsys):
     assert "WORSE on 1 of 1: koi (-" in printed
 
 
+def blinking_stills(inputs, out, options):
+    """Single frames whose alpha is the frame's brightness in every other one, and half of it in between."""
+    folders = []
+    for k, path in enumerate(inputs):
+        folder = out / path.stem
+        folder.mkdir(parents=True)
+        alpha = read_frame(path).mean(axis=2) * (1 if k % 2 == 0 else 0.5)
+        assert cv2.imwrite(str(folder / "alpha.png"), alpha.astype(np.uint8))
+        report = {"quality": {"recomposition_psnr_db": 50}, "seconds_per_frame": 2.0, "peak_rss_mib": 300}
+        (folder / "report.json").write_text(json.dumps(report | {"warnings": ["a guess"], "timings_seconds": {}}))
+        folders.append(folder)
+    return folders
+
+
+def test_frames_one_by_one_are_compared_on_the_frames_they_are(davis, tmp_path, capsys):
+    out = tmp_path / "out"
+    asked = ["--data", str(davis), "--sequences", "koi", "--out", str(out), "--no-sheets", "--per-frame", "4"]
+    assert main([*asked, "--json", str(tmp_path / "numbers.json")], fake_run, blinking_stills) == 0
+    (koi,) = json.loads((tmp_path / "numbers.json").read_text())["sequences"]
+    assert list(koi["variants"]) == ["full", "seeds", "per-frame"]
+    assert koi["shared"]["frames"] == 4
+    single, full = koi["variants"]["per-frame"], koi["variants"]["full"]
+    assert single["seconds_per_frame"] == 2
+    # The pictures that were given are the frames of the clip, and no more of them than were asked for.
+    pictures = sorted((out / "per-frame" / "pictures" / "koi").iterdir())
+    with open_source(out / "clips" / "koi.mp4") as source:
+        for path, frame in zip(pictures, source.frames(0, 4), strict=True):
+            assert np.array_equal(read_frame(path), frame.rgb)
+    # Half of the brightness goes from one frame to the next; the engine of the tests loses none.
+    with open_source(out / "clips" / "koi.mp4") as source:
+        level = np.mean([frame.rgb.mean() / 255 for frame in source.frames(0, 4)])
+    assert single["shared"]["flicker"] == pytest.approx(level / 2, rel=0.15)
+    assert full["shared"]["flicker"] < 0.2 * single["shared"]["flicker"]
+    # On these frames, each is what it would be if the sequence had no more.
+    clip, (short,) = out / "clips" / "koi.mp4", load_sequences(davis, ["koi"], limit=4)
+    alphas = list(read_layer(out / "full" / "koi" / "alpha.mp4"))[:4]
+    by_hand = score_alphas(iter(alphas), (read_mask(mask) for mask in short.masks))
+    assert full["shared"]["j"] == pytest.approx(np.mean(by_hand.j), abs=1e-4)
+    assert full["shared"]["j"] != full["j"]
+    with pytest.raises(ScoreError, match="number of frames"):
+        score_sequence(clip, short, {"full": out / "full" / "koi" / "alpha.mp4"})
+    printed = capsys.readouterr().out
+    assert "against flicker of per-frame: mean +" in printed
+    assert "first frames" in printed
+
+
+def test_frames_one_by_one_that_fail_leave_the_rest(davis, tmp_path, capsys):
+    def fails(inputs, out, options):
+        raise RunError("exit code 5: it did not work")
+
+    asked = ["--data", str(davis), "--sequences", "koi", "--frames", "4", "--no-sheets", "--variant", "full"]
+    assert main([*asked, "--per-frame", "3", "--out", str(tmp_path)], fake_run, fails) == 1
+    (koi,) = json.loads((tmp_path / "segment-balanced.json").read_text())["sequences"]
+    assert list(koi["variants"]) == ["full"]
+    printed = capsys.readouterr().out
+    assert "FAILED koi (per-frame): exit code 5: it did not work" in printed
+    assert "differences on these frames" not in printed
+
+
 def test_a_sequence_that_fails_is_named_and_the_rest_goes_on(davis, tmp_path, capsys):
     def fails(clip, out, options):
         if clip.stem == "carp" and options.variant == "full":
@@ -205,9 +264,10 @@ def test_missing_data_is_one_line_and_exit_code_2(davis, tmp_path, monkeypatch, 
     assert not list(tmp_path.iterdir())
 
 
-def test_too_few_frames_are_wrong_usage(capsys):
+@pytest.mark.parametrize("option", ["--frames", "--per-frame"])
+def test_too_few_frames_are_wrong_usage(capsys, option):
     with pytest.raises(SystemExit) as stopped:
-        main(["--frames", "2"], fake_run)
+        main([option, "2"], fake_run)
     assert stopped.value.code == 2
     assert "at least 3" in capsys.readouterr().err
 

@@ -142,3 +142,28 @@ def test_ticks_are_round_and_hold_what_is_shown(low, high):
         assert steps == pytest.approx([steps[0]] * len(steps))
         digits = steps[0] / 10 ** np.floor(np.log10(steps[0]) + 1e-9)
         assert digits == pytest.approx(min((1, 2, 2.5, 5, 10), key=lambda nice: abs(nice - digits)))
+
+
+def test_the_seeds_are_a_dashed_line_of_their_own(davis, tmp_path, capsys):
+    def with_seeds(clip, out, options):
+        """Without the coupled networks, the engine of the tests is twice as fast and knows less."""
+        folder = run(clip, out, options if options.variant == "full" else replace(options, preset="fast"))
+        if options.variant == "seeds":
+            told = json.loads((folder / "report.json").read_text())
+            told["seconds_per_frame"] = SECONDS[options.preset] / 2
+            (folder / "report.json").write_text(json.dumps(told))
+        return folder
+
+    asked = ["--data", str(davis), "--out", str(tmp_path), "--presets", "balanced,quality", "--frames", "3", "--seeds"]
+    assert main(asked, with_seeds) == 0
+    told = json.loads((tmp_path / "segment-curve.json").read_text())
+    seeds = {point.name: point for point in points_of(told, "seeds")}
+    assert {name: point.seconds for name, point in seeds.items()} == {"balanced": 0.25, "quality": 1.0}
+    assert all(seeds[point.name].j < point.j - 0.1 for point in points_of(told))
+    svg = ElementTree.parse(tmp_path / "segment-curve.svg")
+    assert len([path for path in svg.iter(f"{SVG}path") if path.get("stroke-dasharray") == "6 4"]) == 2
+    assert len(list(svg.iter(f"{SVG}circle"))) == 8
+    printed = capsys.readouterr().out
+    row = next(text for text in printed.splitlines() if text.startswith("quality, seeds"))
+    assert row.split()[-2] == "1.00"
+    assert points_of({"presets": {"fast": {"summary": {"full": {}}}}}, "seeds") == []
