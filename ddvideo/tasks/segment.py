@@ -195,6 +195,7 @@ def _seeds(state: _State, found: FloatArray, warnings: tuple[str, ...]) -> Seeds
         targets={
             "label": Painted(state.regions, is_foreground.astype(np.float32)),
             "sure": Painted(state.regions, sure.astype(np.float32)),
+            "behind": Painted(state.regions, 1 - found),
         },
         codes=Codes(vectors=vectors, labels=state.regions.labels),
         state=replace(state, likelihood=found),
@@ -334,6 +335,13 @@ SEGMENT = Task(
             size_px=432,
             pairs=4,
             reseed=_vote_mask_in,
+        ),
+        Phase(
+            name="plate",
+            steps=80,
+            terms=(Term(name="reconstruction", weight=1.0, layers=("background",), target="behind"),),
+            layers=("background",),
+            size_px=216,
         ),
     ),
     conclude=_conclude,
