@@ -13,6 +13,7 @@ _NEAR_OTSU = (0.5, 1.4)
 _TRIED, _SMOOTHED = 41, 3
 _SHARPNESS = 8.0
 """How strongly the steadier thresholds are preferred."""
+_ROUNDING = 1e-5
 _TWO_CLASSES = 0.8
 """Where two classes explain so much of the variance, there are two."""
 _SOFTNESS = 0.25
@@ -39,7 +40,7 @@ def stable_threshold(scores: FloatArray, sizes: AnyArray, *, around: tuple[float
     Source: the criterion is that of maximally stable extremal regions (Matas et al., BMVC 2002), over a whole clip.
     """
     otsu = weighted_otsu(scores, sizes)
-    if scores.max() - scores.min() < 1e-9:
+    if _are_equal(scores):
         return otsu
     order = np.argsort(scores)
     above = np.concatenate([np.cumsum(sizes[order][::-1])[::-1], [0]]).astype(np.float64)
@@ -77,7 +78,7 @@ def still_threshold(scores: FloatArray, sizes: AnyArray) -> float:
     Source: Otsu, IEEE SMC 1979, eq. 12 (the separability that decides) and section IV (three classes); the multiple of
     the mean is from Achanta et al., CVPR 2009, who take twice.
     """
-    if scores.max() - scores.min() < 1e-9:
+    if _are_equal(scores):
         return float(scores.max()) + 1
     otsu = weighted_otsu(scores, sizes)
     mean = float(np.average(scores, weights=sizes))
@@ -91,7 +92,7 @@ def still_threshold(scores: FloatArray, sizes: AnyArray) -> float:
 
 def _highest_of_three(values: FloatArray, weights: AnyArray, bins: int = 64) -> float:
     """The upper of the two thresholds between the three classes that explain most of the variance."""
-    mass, edges = np.histogram(values, bins=bins, weights=weights)
+    mass, edges = np.histogram(values.astype(np.float64), bins=bins, weights=weights)
     count = np.concatenate([[0.0], np.cumsum(mass)])
     moment = np.concatenate([[0.0], np.cumsum(mass * (edges[:-1] + edges[1:]) / 2)])
     lower, upper = np.triu_indices(bins - 1, 1) + np.array([[1], [1]])
@@ -111,9 +112,9 @@ def weighted_otsu(values: FloatArray, weights: AnyArray, bins: int = 256) -> flo
     Source: Otsu, IEEE SMC 1979, eq. 18: the threshold that maximises the variance between the two classes.
     """
     low, high = float(values.min()), float(values.max())
-    if high - low < 1e-9:
+    if _are_equal(values):
         return (low + high) / 2
-    mass, edges = np.histogram(values, bins=bins, range=(low, high), weights=weights)
+    mass, edges = np.histogram(values.astype(np.float64), bins=bins, range=(low, high), weights=weights)
     centres = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(mass)
     above = below[-1] - below
@@ -123,3 +124,8 @@ def weighted_otsu(values: FloatArray, weights: AnyArray, bins: int = 256) -> flo
     # Between two classes all thresholds are as good: the middle one is farthest from both.
     best = np.flatnonzero(between[:-1] >= np.nanmax(between[:-1]) * (1 - 1e-9))
     return float((centres[best[0]] + centres[best[-1]]) / 2)
+
+
+def _are_equal(values: FloatArray) -> bool:
+    """Whether nothing but rounding tells the values apart."""
+    return float(values.max() - values.min()) < max(_ROUNDING * float(np.abs(values).max()), 1e-9)
