@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from benchmarks.davis import DavisSequence, read_frame, read_mask
 from ddvideo.arrays import BoolArray, ByteArray, FloatArray
 from ddvideo.detail.guided import guided_upsample
 from ddvideo.fit.reading import working_frame
 from ddvideo.graph.features import appearance
+from ddvideo.graph.neighbours import likeness_graph
 from ddvideo.graph.superpixels import superpixels, to_lab
+from ddvideo.graph.voting import vote
 from ddvideo.hints.appearance import centre_prior
-from ddvideo.hints.consensus import Consensus
 from ddvideo.hints.regions import Regions
 from ddvideo.hints.threshold import stable_threshold, weighted_otsu
 
@@ -75,18 +77,27 @@ def cases_of(sequence: DavisSequence, section: str, step: int = STEP) -> Iterato
             yield Case(f"{sequence.name}-{Path(sequence.frames[index]).stem}", *cut)
 
 
+def _border_walk(graph: csr_array, border: BoolArray) -> FloatArray:
+    """How hard it is to reach the frame's edge over the graph, ``(N,)`` over its 99th percentile."""
+    scores = np.ones(len(border), np.float32)
+    for _ in range(_VOTES):
+        scores = (graph @ scores) * ~border
+    return np.asarray(np.clip(scores / max(float(np.quantile(scores, 0.99)), 1e-9), 0, 1), np.float32)
+
+
 def baselines(picture: ByteArray) -> dict[str, FloatArray]:
     """Mattes ``(H, W)`` by the name of the baseline."""
     small = working_frame(picture, _WORKING_PX)
     labels = superpixels(small, min(_SUPERPIXELS, max(small.shape[0] * small.shape[1] // _SUPERPIXEL_PX, 4)))
     count = int(labels.max()) + 1
     regions = Regions([labels])
-    consensus = Consensus([appearance(to_lab(small), labels, count)], regions.border(), offsets=(0,))
+    graph = likeness_graph([appearance(to_lab(small), labels, count)], offsets=(0,))
     centre = centre_prior(labels, count)
-    voted = consensus.vote(consensus.surround * centre, steps=_VOTES, name="walk")
+    walk = _border_walk(graph, regions.border())
+    voted = vote(graph, walk * centre, steps=_VOTES)
     cuts = {
         "centre": (centre, weighted_otsu(centre, regions.sizes)),
-        "otsu": (consensus.surround, weighted_otsu(consensus.surround, regions.sizes)),
+        "otsu": (walk, weighted_otsu(walk, regions.sizes)),
         "walk": (voted, stable_threshold(voted, regions.sizes, around=_ABOVE_OTSU)),
     }
     full = picture.astype(np.float32) / np.float32(255)
