@@ -15,7 +15,7 @@ from ddvideo.hints.decisions import Decisions
 from ddvideo.hints.regions import Regions
 from ddvideo.hints.threshold import stable_threshold
 
-__all__ = ["Cues", "motion_trust", "over_top", "score", "steadied", "threshold"]
+__all__ = ["Cues", "motion_trust", "over_top", "score", "steadied", "threshold", "water_found"]
 
 _TRUST = "trust_motion"
 
@@ -132,6 +132,11 @@ def threshold(scores: FloatArray, regions: Regions) -> float:
 def motion_trust(decisions: Decisions) -> float:
     """How far the motion was believed when scores were made, in [0, 1]."""
     return decisions.once(_TRUST, lambda: 1.0)
+
+
+def water_found(decisions: Decisions, name: str) -> float:
+    """Whether there was water when a score was made, in [0, 1]; 0 where it was not made."""
+    return decisions.once(f"water_{name}", lambda: 0.0)
 
 
 def steadied(scores: FloatArray, name: str, regions: Regions, decisions: Decisions) -> FloatArray:

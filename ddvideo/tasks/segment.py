@@ -24,7 +24,7 @@ from ddvideo.graph.neighbours import OFFSETS
 from ddvideo.graph.superpixels import mean_per_label, superpixels, to_lab
 from ddvideo.hints.appearance import centre_prior, sharpness, standout
 from ddvideo.hints.consensus import Anchors, Consensus
-from ddvideo.hints.cues import Cues, motion_trust, over_top, score, steadied, threshold
+from ddvideo.hints.cues import Cues, motion_trust, over_top, score, steadied, threshold, water_found
 from ddvideo.hints.decisions import Decisions
 from ddvideo.hints.faint import without_faint_parts
 from ddvideo.hints.marks import HINTS
@@ -227,7 +227,9 @@ def _vote_mask_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
     """What the mask network has learned from the clear cases, voted together with what it was taught."""
     state: _State = seeds.state
     drawn = state.regions.mean(frame["alpha"][..., 0] for frame in render(("alpha",), max(window.size)))
-    hint = np.asarray((state.likelihood + _NETWORK * drawn) / (1 + _NETWORK), np.float32)
+    # It knows looks and places: on water, a mirror image has both of what it mirrors.
+    weight = _NETWORK * (1 - water_found(state.decisions, "joint"))
+    hint = np.asarray((state.likelihood + weight * drawn) / (1 + weight), np.float32)
     voted = state.consensus.vote(hint, steps=_SHORT_VOTES, name="mask")
     if not state.by_appearance:
         voted = steadied(voted, "mask", state.regions, state.decisions)
