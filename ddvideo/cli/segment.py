@@ -31,7 +31,10 @@ def segment(
     DIR/<input stem>/. A run that was interrupted goes on when the same command is started again.
     """
     from ddvideo.cli.work import run_task
-    from ddvideo.pipeline.hints import hint_options
 
-    told = hint_options(fg_hint, bg_hint, box, hint_frame)
+    told: dict[str, Any] = {}
+    if any(hint is not None for hint in (fg_hint, bg_hint, box, hint_frame)):
+        from ddvideo.pipeline.hints import hint_options
+
+        told = hint_options(fg_hint, bg_hint, box, hint_frame)
     return run_task(inputs, RunOptions(**options), task="segment", task_options=told)
