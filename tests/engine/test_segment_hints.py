@@ -52,7 +52,7 @@ def pan(scene, tmp_path_factory):
 @pytest.fixture(scope="module")
 def unhinted(pan, tmp_path_factory):
     alphas, report = segmented(pan[0], tmp_path_factory.mktemp("unhinted"), **hints())
-    assert "guess" in report["warnings"][0]
+    assert "motion looks like noise" in report["warnings"][0]
     return float(np.mean(scores(alphas, pan[1])))
 
 
@@ -65,25 +65,25 @@ def write(path, mask):
     return path
 
 
-def test_a_mask_of_one_frame_makes_all_frames_better(pan, unhinted, tmp_path):
+def test_a_mask_of_one_frame_leaves_nothing_to_guess_in_any(pan, unhinted, tmp_path):
     clip, masks = pan
     small = cv2.resize(masks[0].astype(np.uint8), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     alphas, report = segmented(clip, tmp_path, **hints(fg_hint=write(tmp_path / "koi.png", small)))
     found = scores(alphas, masks)
-    assert np.mean(found[1:]) > unhinted + 0.2
+    assert np.mean(found[1:]) > unhinted - 0.02
     assert min(found) > 0.75
     assert report["warnings"] == []
     assert report["quality"]["recomposition_psnr_db"] > 40
 
 
 def test_the_hint_reaches_chunks_whose_frames_it_is_not_of(pan, unhinted, tmp_path):
-    """It is not of a frame that the prior sees by itself, and of none of the second chunk."""
+    """It is not of a frame that the prior sees by itself, and of none of the second chunk: the koi is background."""
     clip, masks = pan
-    told = hints(fg_hint=write(tmp_path / "koi.png", masks[1]), hint_frame=1)
+    assert unhinted > 0.8
+    told = hints(bg_hint=write(tmp_path / "koi.png", masks[1]), hint_frame=1)
     alphas, report = segmented(clip, tmp_path, chunk_frames=5, key_frames=2, **told)
     assert [chunk["start"] for chunk in report["chunks"]] == [0, 2]
-    assert np.mean(scores(alphas, masks)[4:]) > unhinted + 0.2
-    assert report["warnings"] == []
+    assert max(alpha[mask].mean() for alpha, mask in zip(alphas[4:], masks[4:], strict=True)) < 0.5
 
 
 def test_what_is_hinted_wins_over_what_moves(clip_path, koi, tmp_path):
