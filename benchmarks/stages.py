@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,9 +162,13 @@ def _without(stage: Stage) -> Iterator[Task]:
     if not stage.keeps_faint:
         yield task
         return
-    kept: Callable[[FloatArray, FloatArray, Any], FloatArray] = lambda likelihood, scores, regions: likelihood  # noqa: E731
-    with patch("ddvideo.tasks.segment.without_faint_parts", kept):
+    with patch("ddvideo.tasks.segment.without_faint_parts", _all_parts):
         yield task
+
+
+def _all_parts(likelihood: FloatArray, scores: FloatArray, regions: Any) -> FloatArray:
+    """In place of what leaves faint parts out."""
+    return likelihood
 
 
 def _score(alphas: AnyArray, window: Window, full: Sequence[AnyArray], truth: Sequence[AnyArray]) -> dict[str, float]:
