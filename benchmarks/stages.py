@@ -51,6 +51,7 @@ NEUTRAL: Mapping[str, float] = {
     "standout": 1,
     "centre": 1,
     "unfit": 0,
+    "unfit_far": 0,
 }
 """Cues that say nothing."""
 
@@ -72,7 +73,7 @@ def _stages() -> Iterator[Stage]:
     yield Stage("motion seed, voted", cues, True, 0)
     yield Stage("+ barrier of the flow", cues := cues - {"barrier"}, True, 0)
     yield Stage("+ looks", cues := cues - {"standout", "centre"}, True, 0)
-    yield Stage("+ solid or water", cues - {"unfit"}, True, 0)
+    yield Stage("+ solid or water", cues - {"unfit", "unfit_far"}, True, 0)
     yield Stage("+ faint parts go", frozenset(), False, 0)
     yield Stage("+ background generator", frozenset(), False, 1)
     yield Stage("+ mask network", frozenset(), False, 2)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import slic
 
-from ddvideo.arrays import AnyArray, ByteArray, FloatArray
+from ddvideo.arrays import AnyArray, FloatArray
 
 __all__ = ["LabelArray", "adjacent_labels", "border_labels", "mean_per_label", "superpixels", "to_lab"]
 
@@ -23,19 +23,27 @@ def to_lab(frame: AnyArray) -> FloatArray:
     return np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB), np.float32)
 
 
-def superpixels(frame: ByteArray, count: int) -> LabelArray:
+def superpixels(lab: FloatArray, count: int) -> LabelArray:
     """Cut a frame into about ``count`` compact regions of even colour.
 
     Args:
-        frame: ``(H, W, 3)`` RGB uint8.
+        lab: ``(H, W, 3)`` L*a*b*.
         count: regions wanted; the result has about as many.
 
     Returns:
         ``(H, W)`` int32 labels, 0 to n - 1 without gaps.
     Source: Achanta et al., PAMI 2012 (SLIC), as scikit-image has it.
     """
+    # The library stretches what it is given to [0, 1]: the weight of distances shrinks with it.
+    spread = max(float(lab.max() - lab.min()), 1e-6)
     labels = slic(
-        frame, n_segments=count, compactness=_COMPACTNESS, max_num_iter=5, start_label=0, enforce_connectivity=True
+        lab,
+        n_segments=count,
+        compactness=_COMPACTNESS / spread,
+        max_num_iter=5,
+        start_label=0,
+        enforce_connectivity=True,
+        convert2lab=False,
     )
     return np.asarray(labels, np.int32)
 

@@ -17,12 +17,12 @@ from ddvideo.hints.threshold import stable_threshold
 
 __all__ = ["Cues", "motion_trust", "over_top", "score", "steadied", "threshold", "water_found"]
 
-_TRUST = "trust_motion"
+_TRUST, _WATER_FOUND = "trust_motion", "water"
 
 _VOTES, _SHORT_VOTES, _FEW_VOTES, _SCALED_VOTES = 60, 15, 3, 8
 _SLOW_PX = 0.5
 """A motion of its own that is so many pixels a frame fast is worth as much as none at all in telling what is solid."""
-_SOLID, _WATER = 0.04, 0.14
+_SOLID, _WATER = 0.07, 0.24
 """Restlessness of solid things and of water: the two hardly differ from clip to clip."""
 _LOOKS = (0.3, 0.7)
 """What does not stand out by its looks at all still counts so much; the rest goes with how clearly it does."""
@@ -30,7 +30,7 @@ _RELIABLE = (0.35, 0.45)
 """From here on a motion seed that looks alike agrees on is used, and believed in full."""
 _AGREES = (0.5, 0.75)
 """Likewise for what the background cannot explain: its correlation with the motion."""
-_CALMER = (1.2, 1.35)
+_CALMER = (1.1, 1.2)
 """By so much calmer what is left has to be, for what restlessness takes away to be water."""
 _GENERATOR = 1.2
 _AROUND_OTSU = (0.4, 1.1)
@@ -50,9 +50,9 @@ class Cues:
     standout: FloatArray
     """How clearly it stands out from the frame's edge by its looks, in [0, 1]."""
     restless: FloatArray
-    """How badly the frames around fit along the flow, the worse for having no motion of its own; >= 0."""
+    """How badly frames further off fit along the flow, the worse for having no motion of its own; >= 0."""
     unfit: FloatArray
-    """How badly they fit, whatever its motion; >= 0."""
+    """How badly the next ones fit, whatever its motion; >= 0."""
     centre: FloatArray
     """How near it lies to the middle of the frame, in [0, 1]."""
     sharpness: FloatArray
@@ -62,10 +62,11 @@ class Cues:
 
     @classmethod
     def gather(cls, observations: Sequence[Mapping[str, AnyArray]]) -> Cues:
-        """From the frames' observations, which have arrays of these names and ``residual_px``."""
+        """From the frames' observations, which have arrays of these names, ``residual_px`` and ``unfit_far``."""
         names = [name.name for name in fields(cls) if name.name not in ("restless", "unexplained")]
-        parts = {name: np.concatenate([seen[name] for seen in observations]) for name in (*names, "residual_px")}
-        restless = parts["unfit"] / (1 + parts.pop("residual_px") / _SLOW_PX)
+        besides = ("residual_px", "unfit_far")
+        parts = {name: np.concatenate([seen[name] for seen in observations]) for name in (*names, *besides)}
+        restless = parts.pop("unfit_far") / (1 + parts.pop("residual_px") / _SLOW_PX)
         return cls(restless=np.asarray(restless, np.float32), **parts)
 
 
@@ -117,7 +118,7 @@ def score(cues: Cues, consensus: Consensus, regions: Regions, decisions: Decisio
             found.append(_typical(unfit, scores > threshold(scores, regions), regions.sizes))
         return _ramp(found[0] / max(found[1], 1e-6), _CALMER)
 
-    water = decisions.once(f"water_{name}", is_water)
+    water = decisions.once(_WATER_FOUND, is_water)
     if water:
         sharp = np.minimum(over_top(cues.sharpness, "sharpness", decisions, 0.9), 1)
         evidence = evidence * (1 - water + water * solid**2 * sharp)
@@ -134,9 +135,9 @@ def motion_trust(decisions: Decisions) -> float:
     return decisions.once(_TRUST, lambda: 1.0)
 
 
-def water_found(decisions: Decisions, name: str) -> float:
-    """Whether there was water when a score was made, in [0, 1]; 0 where it was not made."""
-    return decisions.once(f"water_{name}", lambda: 0.0)
+def water_found(decisions: Decisions) -> float:
+    """Whether there was water when scores were made, in [0, 1]."""
+    return decisions.once(_WATER_FOUND, lambda: 0.0)
 
 
 def steadied(scores: FloatArray, name: str, regions: Regions, decisions: Decisions) -> FloatArray:

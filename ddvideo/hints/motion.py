@@ -22,6 +22,10 @@ _LEAST_BARRIER_PX = 0.5
 """Barriers of the flow lower than this, at a gap of one frame, are noise; further apart it grows with the root."""
 _WINDOW_PX, _AVERAGED_PX = 4.0, 3.0
 _NOISE_LAB = 2.0
+_STEP_PX = 3
+"""Models of the camera are fitted to every so many pixels of half the size, at which the flow has all its detail."""
+_HALF_TOLERANCE_PX = 0.5
+"""Error of going there and coming back, at half the size, at which the flow to the next frame is no more trusted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,8 +40,10 @@ class MotionEvidence:
     """``(h, w)``: speed that the camera does not explain, pixels from one frame to the next; 0 without a neighbour."""
     flows: Mapping[int, FloatArray]
     """``(h, w, 2)``, pixels, to the frames around it, by their offset."""
+    next_flow: FloatArray | None
+    """``(h/2, w/2, 2)``, pixels of the whole size, to the next frame; None for a shot's last one."""
     confidence: FloatArray | None
-    """``(h, w)`` in [0, 1]: forward and backward flow to the next frame agree; None for a shot's last one."""
+    """``(h/2, w/2)`` in [0, 1]: forward and backward flow to the next frame agree; likewise None."""
 
 
 def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
@@ -53,23 +59,38 @@ def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
     """
     greys = {offset: to_grey(frame) for offset, frame in frames.items()}
     here = greys[0]
+    size = here.shape[1::-1]
+    half = (max(size[0] // 2, 1), max(size[1] // 2, 1))
     flows = {offset: dense_flow(here, grey) for offset, grey in greys.items() if offset}
+    halved = {offset: np.asarray(cv2.resize(flow, half, interpolation=cv2.INTER_AREA)) for offset, flow in flows.items()}
     saliencies, residuals, speed = [], [], 0.0
     for gap in sorted({abs(offset) for offset in flows}):
-        residual = np.minimum.reduce([flow_residual(flows[o]) for o in (-gap, gap) if o in flows])
+        residual = np.minimum.reduce([flow_residual(halved[o], step_px=_STEP_PX) for o in (-gap, gap) if o in flows])
         top = float(np.quantile(residual, 0.99))
         speed = max(speed, top)
         saliencies.append(residual_saliency(residual) if top > _STILL_PX else np.zeros_like(residual))
         residuals.append(residual / gap)
     nothing = np.zeros(here.shape, np.float32)
-    forward = flows.get(1)
     return MotionEvidence(
-        seed=np.asarray(np.mean(saliencies, axis=0) if saliencies else nothing, np.float32),
+        seed=_enlarged(np.asarray(np.mean(saliencies, axis=0), np.float32), size) if saliencies else nothing,
         speed_px=speed,
-        residual_px=residuals[0] if residuals else nothing,
+        residual_px=_enlarged(residuals[0], size) if residuals else nothing,
         flows=flows,
-        confidence=None if forward is None else consistency(forward, dense_flow(greys[1], here)),
+        next_flow=halved.get(1),
+        confidence=_confidence(here, greys[1], halved[1]) if 1 in flows else None,
     )
+
+
+def _enlarged(values: FloatArray, size: tuple[int, int]) -> FloatArray:
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _confidence(here: ByteArray, following: ByteArray, flow: FloatArray) -> FloatArray:
+    """Whether flow and its return agree, at half the size, at which the fit looks at most."""
+    half = flow.shape[1::-1]
+    small = [np.asarray(cv2.resize(grey, half, interpolation=cv2.INTER_AREA), np.uint8) for grey in (following, here)]
+    scale = np.float32((half[0] / here.shape[1], half[1] / here.shape[0]))
+    return consistency(flow * scale, dense_flow(*small), tolerance_px=_HALF_TOLERANCE_PX)
 
 
 def motion_barrier(flows: Mapping[int, FloatArray], labels: AnyArray, count: int) -> FloatArray:
@@ -96,25 +117,34 @@ def motion_barrier(flows: Mapping[int, FloatArray], labels: AnyArray, count: int
     return np.asarray(np.minimum(total / len(flows), 1), np.float32)
 
 
-def mismatch(frames: Mapping[int, ByteArray], flows: Mapping[int, FloatArray]) -> FloatArray:
-    """How badly a frame's neighbours fit it along the flow, in parts of the local contrast: ``(h, w)``, >= 0.
+def mismatch(frames: Mapping[int, ByteArray], flows: Mapping[int, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """How badly the nearest and the farthest frames around fit one along the flow, in parts of the local contrast.
 
-    What is solid comes along with its flow; water, whose patterns come and go, does not. Of the frames before and
-    after, the one that fits better counts.
+    What is solid comes along with its flow; water, whose patterns come and go, does not, and the less the further the
+    frames are apart. Of those before and after, the one that fits better counts.
 
     Args:
         frames: by their offset, ``(h, w, 3)`` RGB; 0 is the frame itself.
         flows: ``(h, w, 2)``, pixels, likewise.
+
+    Returns:
+        Two of ``(h, w)``, >= 0, of the nearest and of the farthest; zeros where there is no other frame.
     """
     here = _calm_lab(frames[0])
-    near = [offset for offset in (-1, 1) if offset in flows]
-    if not near:
-        return np.zeros(here.shape[:2], np.float32)
+    gaps = {abs(offset) for offset in flows}
+    if not gaps:
+        return np.zeros(here.shape[:2], np.float32), np.zeros(here.shape[:2], np.float32)
     mean = cv2.GaussianBlur(here, (0, 0), _WINDOW_PX)
     variance = np.maximum(cv2.GaussianBlur(here * here, (0, 0), _WINDOW_PX) - mean * mean, 0).sum(2)
-    misses = [((backward_warp(_calm_lab(frames[o]), flows[o]) - here) ** 2).sum(2) for o in near]
-    least = np.minimum.reduce([cv2.GaussianBlur(np.sqrt(miss), (0, 0), _AVERAGED_PX) for miss in misses])
-    return np.asarray(least / (np.sqrt(variance) + _NOISE_LAB), np.float32)
+    contrast = np.sqrt(variance) + _NOISE_LAB
+
+    def least(gap: int) -> FloatArray:
+        there = [offset for offset in (-gap, gap) if offset in flows]
+        misses = [((backward_warp(_calm_lab(frames[o]), flows[o]) - here) ** 2).sum(2) for o in there]
+        averaged = [cv2.GaussianBlur(np.sqrt(miss), (0, 0), _AVERAGED_PX) for miss in misses]
+        return np.asarray(np.minimum.reduce(averaged) / contrast, np.float32)
+
+    return least(min(gaps)), least(max(gaps))
 
 
 def _calm_lab(frame: ByteArray) -> FloatArray:

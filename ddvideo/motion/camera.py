@@ -85,16 +85,17 @@ def _weighted_median(values: FloatArray, weights: FloatArray) -> float:
     return float(values[order][np.searchsorted(mass, 0.5 * mass[-1])])
 
 
-def flow_residual(flow: FloatArray) -> FloatArray:
+def flow_residual(flow: FloatArray, *, step_px: int = 6) -> FloatArray:
     """Speed that the camera does not explain: the smaller residual of the affine and the quadratic model.
 
     Args:
         flow: ``(H, W, 2)``, pixels.
+        step_px: only every so many pixels enter the fits.
 
     Returns:
         ``(H, W)`` float32, pixels, >= 0.
     """
-    misses = [flow - parametric_flow(flow, model) for model in ("affine", "quadratic")]
+    misses = [flow - parametric_flow(flow, model, step_px=step_px) for model in ("affine", "quadratic")]
     return np.asarray(np.minimum(*(np.hypot(miss[..., 0], miss[..., 1]) for miss in misses)), np.float32)
 
 

@@ -6,13 +6,13 @@ cannot draw is voted in; then a mask network, shared by all frames, learns from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
-from ddvideo.arrays import AnyArray, FloatArray
+from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.compositing import alpha_over, settle_alpha_over
 from ddvideo.config import Settings
 from ddvideo.detail.extend import extend_colours
@@ -28,6 +28,7 @@ from ddvideo.hints.cues import Cues, motion_trust, over_top, score, steadied, th
 from ddvideo.hints.decisions import Decisions
 from ddvideo.hints.faint import without_faint_parts
 from ddvideo.hints.marks import HINTS
+from ddvideo.hints.mirror import mirror_image
 from ddvideo.hints.motion import mismatch, motion_barrier, observe_motion
 from ddvideo.hints.place import relative_places
 from ddvideo.hints.regions import Painted, Regions
@@ -54,6 +55,10 @@ _SHORT_VOTES, _FEW_VOTES = 10, 2
 """Rounds for what is nearly right; a few where appearance decides, since more bleed into what looks nearly alike."""
 _NETWORK = 2.0
 """Weight of the mask network against what it was taught."""
+_WATER = 0.5
+"""Found to such a degree, there may be mirror images."""
+_MIRRORED = 0.2
+"""So likely foreground is a mirror image, in parts of what it would be."""
 _RAREST = 0.06
 _MOVING_PX, _RESTING = 0.5, 0.8
 """Slower than this, at working size, in so large a part of the frames: nothing moves on its own."""
@@ -79,6 +84,8 @@ class _State:
     cues: Cues
     by_appearance: bool
     decisions: Decisions
+    mirrored: BoolArray | None = None
+    """Of mirror images on water; None where there is no water."""
     hinted: Hinted | None = None
     """What the user tells of it."""
     likelihood: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
@@ -88,31 +95,33 @@ class _State:
 def _observe(around: Neighbourhood, settings: Settings) -> Observation:
     frame = around.frames[0]
     area_px = frame.shape[0] * frame.shape[1]
-    labels = superpixels(frame, min(_SUPERPIXELS, max(area_px // _SUPERPIXEL_PX, 4)))
+    lab = to_lab(frame)
+    labels = superpixels(lab, min(_SUPERPIXELS, max(area_px // _SUPERPIXEL_PX, 4)))
     count = int(labels.max()) + 1
     motion = observe_motion(around.frames)
-    lab = to_lab(frame)
     features = appearance(lab, labels, count)
 
     def mean(values: FloatArray) -> FloatArray:
         return mean_per_label(values, labels, count)
 
+    near, far = mismatch(around.frames, motion.flows)
     observed: dict[str, AnyArray] = {
         "labels": labels.astype(np.uint16),
         "features": features,
         "motion": mean(motion.seed),
         "residual_px": mean(motion.residual_px),
         "barrier": motion_barrier(motion.flows, labels, count),
-        "unfit": mean(mismatch(around.frames, motion.flows)),
+        "unfit": mean(near),
+        "unfit_far": mean(far),
         "sharpness": mean(sharpness(lab)),
         "standout": standout(features, lab, labels, count),
         "centre": centre_prior(labels, count),
         "speed_px": np.array(motion.speed_px, np.float32),
     }
-    if motion.confidence is not None:
-        half = (frame.shape[1] // 2, frame.shape[0] // 2)  # no phase looks at more
-        observed["flow"] = cv2.resize(motion.flows[1], half, interpolation=cv2.INTER_AREA).astype(np.float16)
-        observed["confidence"] = cv2.resize(motion.confidence, half, interpolation=cv2.INTER_AREA).astype(np.float16)
+    if motion.next_flow is not None and motion.confidence is not None:
+        observed["flow"], observed["confidence"] = (
+            part.astype(np.float16) for part in (motion.next_flow, motion.confidence)
+        )
     return observed
 
 
@@ -139,7 +148,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
         by_appearance=by_appearance,
         decisions=decisions,
     )
-    guess = _cut(state, found, "motion")
+    state, guess = _without_mirror_image(state, _cut(state, found, "motion"), window.frames)
     hinted = look_at_hints(window, regions, features, guess, settings, memory)
     # What is hinted is no guess.
     warnings = _doubts(window, by_appearance, decisions) if hinted is None and memory is None else ()
@@ -220,7 +229,8 @@ def _vote_background_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
     missed = over_top(state.regions.mean(misses()), "unexplained", state.decisions, 0.98)
     state = replace(state, cues=replace(state.cues, unexplained=np.clip(missed, 0, 1)))
     found = score(state.cues, state.consensus, state.regions, state.decisions, "joint")
-    return _seeds(state, _cut(state, found, "joint"), seeds.warnings)
+    state, guess = _without_mirror_image(state, _cut(state, found, "joint"), window.frames)
+    return _seeds(state, guess, seeds.warnings)
 
 
 def _vote_mask_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
@@ -228,12 +238,12 @@ def _vote_mask_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
     state: _State = seeds.state
     drawn = state.regions.mean(frame["alpha"][..., 0] for frame in render(("alpha",), max(window.size)))
     # It knows looks and places: on water, a mirror image has both of what it mirrors.
-    weight = _NETWORK * (1 - water_found(state.decisions, "joint"))
+    weight = _NETWORK * (1 - water_found(state.decisions))
     hint = np.asarray((state.likelihood + weight * drawn) / (1 + weight), np.float32)
     voted = state.consensus.vote(hint, steps=_SHORT_VOTES, name="mask")
     if not state.by_appearance:
         voted = steadied(voted, "mask", state.regions, state.decisions)
-    return _seeds(state, _cut(state, voted, "mask"), seeds.warnings)
+    return _seeds(state, _unmirrored(state, _cut(state, voted, "mask")), seeds.warnings)
 
 
 def _cut(state: _State, found: FloatArray, name: str) -> FloatArray:
@@ -243,6 +253,18 @@ def _cut(state: _State, found: FloatArray, name: str) -> FloatArray:
         return likelihood(found, state.decisions.once(f"cut_{name}", lambda: still_threshold(found, regions.sizes)))
     cut = likelihood(found, state.decisions.once(f"cut_{name}", lambda: threshold(found, regions)))
     return without_faint_parts(cut, found, regions)
+
+
+def _without_mirror_image(state: _State, found: FloatArray, frames: Sequence[ByteArray]) -> tuple[_State, FloatArray]:
+    """A likelihood in which mirror images on water are background, and the state that knows them."""
+    if water_found(state.decisions) < _WATER:
+        return state, found
+    state = replace(state, mirrored=mirror_image(found, frames, state.regions, state.decisions))
+    return state, _unmirrored(state, found)
+
+
+def _unmirrored(state: _State, found: FloatArray) -> FloatArray:
+    return found if state.mirrored is None else np.where(state.mirrored, found * np.float32(_MIRRORED), found)
 
 
 def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:

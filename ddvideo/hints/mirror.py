@@ -1,0 +1,109 @@
+"""The mirror image of what floats: what lies below a level line and looks like what lies above it, upside down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from ddvideo.arrays import BoolArray, ByteArray, FloatArray
+from ddvideo.graph.superpixels import mean_per_label, to_lab
+from ddvideo.hints.decisions import Decisions
+from ddvideo.hints.regions import Painted, Regions
+
+__all__ = ["mirror_image"]
+
+_SHRINK = 2
+_FINE_PX, _COARSE_PX, _AROUND_PX = 0.75, 8.0, 2
+"""Sizes of the detail that is compared, and how far around the region; at the shrunk size."""
+_LEAST_ABOVE = 0.35
+"""The line lies at least so far down, in parts of the region's height."""
+_LEAST_SHARE, _MOST_SHARE = 0.03, 0.6
+"""Parts of the region that may lie below the line."""
+_LARGER = 0.3
+"""Of two lines with the same likeness, the one with more below it is preferred by this power of its share."""
+_LEAST_LIKENESS = 0.37
+"""Correlation, in half of a shot's frames or more, from which on there is a mirror image."""
+_STEADY_FRAMES = 3.0
+
+
+def mirror_image(
+    likelihood: FloatArray, frames: Sequence[ByteArray], regions: Regions, decisions: Decisions
+) -> BoolArray:
+    """Which superpixels lie below a line across which the region is mirrored.
+
+    For each row, what lies below it in the region and closely around is correlated to what lies as far above. A shot's
+    water is as high from one frame to the next.
+
+    Args:
+        likelihood: ``(N,)`` of being foreground.
+        frames: ``(h, w, 3)`` RGB.
+        regions: the frames' superpixels.
+        decisions: of the shot; whether there is a mirror image is one.
+
+    Returns:
+        ``(N,)``; none where nothing is mirrored.
+    Source: Zhong, Liu, Wei and Guo, CVPR 2013 (flip invariance tells water reflections), here by plain correlation.
+    """
+    rows = [
+        _likeness(_detail(frame), _shrunk(painted > 0.5))
+        for frame, painted in zip(frames, Painted(regions, likelihood), strict=True)
+    ]
+    likeness = gaussian_filter1d(np.array([found for found, _ in rows]), _STEADY_FRAMES, axis=0, mode="nearest")
+    shares = gaussian_filter1d(np.array([share for _, share in rows]), _STEADY_FRAMES, axis=0, mode="nearest")
+    lines = np.argmax(likeness * shares**_LARGER, axis=1)
+    usual = decisions.once("mirrored", lambda: float(np.median(likeness[np.arange(len(lines)), lines])))
+    below = np.zeros(len(likelihood), np.bool_)
+    if usual < _LEAST_LIKENESS:
+        return below
+    for t, (line, labels) in enumerate(zip(lines, regions.labels, strict=True)):
+        rows = np.broadcast_to(np.arange(len(labels), dtype=np.float32)[:, None], labels.shape)
+        middle = mean_per_label(rows, labels, regions.counts[t])
+        regions.of_frame(below, t)[:] = middle >= _SHRINK * (line + 1)
+    return below
+
+
+def _shrunk(inside: BoolArray) -> BoolArray:
+    height, width = inside.shape
+    size = (max(width // _SHRINK, 1), max(height // _SHRINK, 1))
+    return np.asarray(cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0)
+
+
+def _detail(frame: ByteArray) -> FloatArray:
+    """What is neither noise nor the light over the whole scene, ``(h, w, 3)`` in L*a*b*, shrunk."""
+    size = (max(frame.shape[1] // _SHRINK, 1), max(frame.shape[0] // _SHRINK, 1))
+    lab = to_lab(np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8))
+    return np.asarray(cv2.GaussianBlur(lab, (0, 0), _FINE_PX) - cv2.GaussianBlur(lab, (0, 0), _COARSE_PX), np.float32)
+
+
+def _likeness(detail: FloatArray, inside: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Of each row as the line: correlation of both sides, and how much of the region lies below; 0 where none may be.
+
+    Args:
+        detail: ``(h, w, C)``.
+        inside: ``(h, w)``, the region.
+
+    Returns:
+        Two of ``(h,)``.
+    """
+    height = len(inside)
+    likeness, shares = np.zeros(height), np.zeros(height)
+    filled = np.flatnonzero(inside.any(1))
+    if not len(filled):
+        return likeness, shares
+    top, bottom = int(filled[0]), int(filled[-1])
+    area = inside.sum(1)
+    below = (area.sum() - np.cumsum(area)) / area.sum()
+    around = cv2.dilate(inside.astype(np.uint8), np.ones((2 * _AROUND_PX + 1,) * 2, np.uint8)) > 0
+    for row in range(top + int(_LEAST_ABOVE * (bottom - top)), bottom - 1):
+        reach = min(bottom + _AROUND_PX - row, row, height - 1 - row)
+        if reach < 1 or not _LEAST_SHARE < below[row] < _MOST_SHARE:
+            continue
+        near = around[row + 1 : row + 1 + reach]
+        image, thing = detail[row + 1 : row + 1 + reach][near], detail[row - reach : row][::-1][near]
+        image, thing = image - image.mean(0), thing - thing.mean(0)
+        likeness[row] = (image * thing).sum() / np.sqrt((image**2).sum() * (thing**2).sum() + 1e-6)
+        shares[row] = below[row]
+    return np.maximum(likeness, 0), shares
