@@ -88,10 +88,11 @@ def _border_walk(graph: csr_array, border: BoolArray) -> FloatArray:
 def baselines(picture: ByteArray) -> dict[str, FloatArray]:
     """Mattes ``(H, W)`` by the name of the baseline."""
     small = working_frame(picture, _WORKING_PX)
-    labels = superpixels(small, min(_SUPERPIXELS, max(small.shape[0] * small.shape[1] // _SUPERPIXEL_PX, 4)))
+    lab = to_lab(small)
+    labels = superpixels(lab, min(_SUPERPIXELS, max(small.shape[0] * small.shape[1] // _SUPERPIXEL_PX, 4)))
     count = int(labels.max()) + 1
     regions = Regions([labels])
-    graph = likeness_graph([appearance(to_lab(small), labels, count)], offsets=(0,))
+    graph = likeness_graph([appearance(lab, labels, count)], offsets=(0,))
     centre = centre_prior(labels, count)
     walk = _border_walk(graph, regions.border())
     voted = vote(graph, walk * centre, steps=_VOTES)

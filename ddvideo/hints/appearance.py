@@ -20,7 +20,7 @@ _LIKES = 3
 _POSITION = 2
 """The last features tell the place, which is no look."""
 _FINE_PX, _AROUND_PX = 1.2, 3.0
-_LEAST_BARRIER, _LEAST_UNLIKENESS = 2.0, 0.2
+_LEAST_BARRIER, _LEAST_UNLIKENESS = 3.0, 0.2
 """Under this nothing stands out: in deviations of the frame's colours, and in units of the features."""
 
 

@@ -20,8 +20,8 @@ _FINE_PX, _COARSE_PX, _AROUND_PX = 0.75, 8.0, 2
 """Sizes of the detail that is compared, and how far around the region; at the shrunk size."""
 _LEAST_ABOVE = 0.35
 """The line lies at least so far down, in parts of the region's height."""
-_LEAST_SHARE, _MOST_SHARE = 0.03, 0.6
-"""Parts of the region that may lie below the line."""
+_LEAST_SHARE, _MOST_SHARE = 0.08, 0.6
+"""Parts of the region that may lie below the line; of less, chance alone can be alike."""
 _LARGER = 0.3
 """Of two lines with the same likeness, the one with more below it is preferred by this power of its share."""
 _LEAST_LIKENESS = 0.37
@@ -47,21 +47,21 @@ def mirror_image(
         ``(N,)``; none where nothing is mirrored.
     Source: Zhong, Liu, Wei and Guo, CVPR 2013 (flip invariance tells water reflections), here by plain correlation.
     """
-    rows = [
+    sides = [
         _likeness(_detail(frame), _shrunk(painted > 0.5))
         for frame, painted in zip(frames, Painted(regions, likelihood), strict=True)
     ]
-    likeness = gaussian_filter1d(np.array([found for found, _ in rows]), _STEADY_FRAMES, axis=0, mode="nearest")
-    shares = gaussian_filter1d(np.array([share for _, share in rows]), _STEADY_FRAMES, axis=0, mode="nearest")
+    likeness = gaussian_filter1d(np.array([found for found, _ in sides]), _STEADY_FRAMES, axis=0, mode="nearest")
+    shares = gaussian_filter1d(np.array([share for _, share in sides]), _STEADY_FRAMES, axis=0, mode="nearest")
     lines = np.argmax(likeness * shares**_LARGER, axis=1)
     usual = decisions.once("mirrored", lambda: float(np.median(likeness[np.arange(len(lines)), lines])))
     below = np.zeros(len(likelihood), np.bool_)
     if usual < _LEAST_LIKENESS:
         return below
     for t, (line, labels) in enumerate(zip(lines, regions.labels, strict=True)):
-        rows = np.broadcast_to(np.arange(len(labels), dtype=np.float32)[:, None], labels.shape)
+        rows = np.asarray(np.broadcast_to(np.arange(len(labels))[:, None], labels.shape), np.float32)
         middle = mean_per_label(rows, labels, regions.counts[t])
-        regions.of_frame(below, t)[:] = middle >= _SHRINK * (line + 1)
+        below[regions.starts[t] : regions.starts[t + 1]] = middle >= _SHRINK * (line + 1)
     return below
 
 
@@ -89,7 +89,7 @@ def _likeness(detail: FloatArray, inside: BoolArray) -> tuple[FloatArray, FloatA
         Two of ``(h,)``.
     """
     height = len(inside)
-    likeness, shares = np.zeros(height), np.zeros(height)
+    likeness, shares = np.zeros(height, np.float32), np.zeros(height, np.float32)
     filled = np.flatnonzero(inside.any(1))
     if not len(filled):
         return likeness, shares
@@ -106,4 +106,4 @@ def _likeness(detail: FloatArray, inside: BoolArray) -> tuple[FloatArray, FloatA
         image, thing = image - image.mean(0), thing - thing.mean(0)
         likeness[row] = (image * thing).sum() / np.sqrt((image**2).sum() * (thing**2).sum() + 1e-6)
         shares[row] = below[row]
-    return np.maximum(likeness, 0), shares
+    return np.asarray(np.maximum(likeness, 0), np.float32), shares

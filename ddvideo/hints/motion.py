@@ -62,7 +62,7 @@ def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
     size = here.shape[1::-1]
     half = (max(size[0] // 2, 1), max(size[1] // 2, 1))
     flows = {offset: dense_flow(here, grey) for offset, grey in greys.items() if offset}
-    halved = {offset: np.asarray(cv2.resize(flow, half, interpolation=cv2.INTER_AREA)) for offset, flow in flows.items()}
+    halved = {offset: _shrunk(flow, half) for offset, flow in flows.items()}
     saliencies, residuals, speed = [], [], 0.0
     for gap in sorted({abs(offset) for offset in flows}):
         residual = np.minimum.reduce([flow_residual(halved[o], step_px=_STEP_PX) for o in (-gap, gap) if o in flows])
@@ -81,6 +81,10 @@ def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
     )
 
 
+def _shrunk(flow: FloatArray, size: tuple[int, int]) -> FloatArray:
+    return np.asarray(cv2.resize(flow, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
 def _enlarged(values: FloatArray, size: tuple[int, int]) -> FloatArray:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
@@ -89,7 +93,7 @@ def _confidence(here: ByteArray, following: ByteArray, flow: FloatArray) -> Floa
     """Whether flow and its return agree, at half the size, at which the fit looks at most."""
     half = flow.shape[1::-1]
     small = [np.asarray(cv2.resize(grey, half, interpolation=cv2.INTER_AREA), np.uint8) for grey in (following, here)]
-    scale = np.float32((half[0] / here.shape[1], half[1] / here.shape[0]))
+    scale = np.array((half[0] / here.shape[1], half[1] / here.shape[0]), np.float32)
     return consistency(flow * scale, dense_flow(*small), tolerance_px=_HALF_TOLERANCE_PX)
 
 

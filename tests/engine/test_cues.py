@@ -34,7 +34,7 @@ def window(**values):
     kinds = np.eye(3)[np.where(THING, 0, np.where(POND, 1, 2))]
     features = [(kinds + rng.normal(0, 0.05, (COUNT, 3))).astype(np.float32) for _ in range(FRAMES)]
     names = ("motion", "barrier", "standout", "restless", "unfit", "sharpness", "centre")
-    flat = {"standout": 1.0, "centre": 1.0, "restless": 0.03, "unfit": 0.1, "sharpness": 1.0}
+    flat = {"standout": 1.0, "centre": 1.0, "restless": 0.05, "unfit": 0.1, "sharpness": 1.0}
     cues = Cues(
         **{name: np.tile(np.broadcast_to(values.get(name, flat.get(name, 0.0)), COUNT), FRAMES) for name in names}
     )
@@ -58,10 +58,10 @@ def overlap(mask, truth):
 def test_a_solid_thing_that_moves_is_found_though_water_below_moves_as_well():
     """Without a look at how well the frames fit along the flow, the water would win: it moves more."""
     moves = np.where(THING, 0.6, np.where(POND, 1.0, 0.0))
-    water = {"restless": np.where(POND, 0.2, 0.03), "unfit": np.where(POND, 0.5, 0.1)}
+    water = {"restless": np.where(POND, 0.35, 0.05), "unfit": np.where(POND, 0.5, 0.1)}
     regions, consensus, cues = window(motion=moves, barrier=moves, **water)
     assert overlap(found(regions, consensus, cues), THING) > 0.95
-    dry = replace(cues, unfit=np.full_like(cues.unfit, 0.1), restless=np.full_like(cues.restless, 0.03))
+    dry = replace(cues, unfit=np.full_like(cues.unfit, 0.1), restless=np.full_like(cues.restless, 0.05))
     assert overlap(found(regions, consensus, dry), THING) < 0.5
 
 
@@ -69,7 +69,7 @@ def test_what_is_restless_but_no_calmer_than_the_rest_is_kept():
     """Limbs fit badly, too: what is left without them is no calmer, so that there is no water."""
     limbs = THING & (ROW == 4)
     moves = THING * 1.0
-    regions, consensus, cues = window(motion=moves, barrier=moves, restless=np.where(limbs, 0.2, 0.03))
+    regions, consensus, cues = window(motion=moves, barrier=moves, restless=np.where(limbs, 0.35, 0.05))
     assert overlap(found(regions, consensus, cues), THING) > 0.95
 
 
@@ -166,10 +166,19 @@ def test_what_comes_along_with_its_flow_fits_and_what_changes_does_not():
         frames[offset] = picture
     flow = np.zeros((H, W, 2), np.float32)
     flow[..., 0] = 1
-    miss = mismatch(frames, {1: flow, -1: -flow})
-    assert miss[8:-8, 8 : W // 2 - 16].max() < 0.2
-    assert miss[8:-8, W // 2 + 16 : -8].min() > 0.5
-    assert not mismatch({0: frames[0]}, {}).any()
+    for miss in mismatch(frames, {1: flow, -1: -flow}):
+        assert miss[8:-8, 8 : W // 2 - 16].max() < 0.2
+        assert miss[8:-8, W // 2 + 16 : -8].min() > 0.5
+    assert not np.any(mismatch({0: frames[0]}, {}))
+
+
+def test_the_nearest_and_the_farthest_frames_are_asked_each_for_itself():
+    """The next frames show the same, those further off something else; one side suffices at the end of a shot."""
+    picture, other = textured(0)[:H, :W], textured(1)[:H, :W]
+    flow = np.zeros((H, W, 2), np.float32)
+    near, far = mismatch({0: picture, -1: picture, 1: picture, 4: other}, {-1: flow, 1: flow, 4: flow})
+    assert near.max() < 0.05
+    assert far[8:-8, 8:-8].min() > 0.5
 
 
 def test_motion_is_shut_off_from_the_edge_by_what_surrounds_it_and_parallax_is_not():

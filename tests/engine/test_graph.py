@@ -31,7 +31,7 @@ def two_textures(t):
 @pytest.fixture(scope="module")
 def clip():
     """Superpixels of the frames, the graph over all, and which of them are of the disc or on the edge."""
-    labels = [superpixels(two_textures(t), COUNT) for t in range(FRAMES)]
+    labels = [superpixels(to_lab(two_textures(t)), COUNT) for t in range(FRAMES)]
     counts = [int(label.max()) + 1 for label in labels]
     features = [appearance(to_lab(two_textures(t)), labels[t], counts[t]) for t in range(FRAMES)]
     shares = [mean_per_label(disc(t).astype(np.float32), labels[t], counts[t]) for t in range(FRAMES)]
@@ -52,7 +52,7 @@ def test_superpixel_labels_have_no_gaps(kind, count, scene):
         frame = np.rint(255 * scene("mover").frame(0)).astype(np.uint8)
     else:
         frame = two_textures(0) if kind == "textures" else np.full((H, W, 3), 77, np.uint8)
-    labels = superpixels(frame, count)
+    labels = superpixels(to_lab(frame), count)
     assert labels.shape == frame.shape[:2]
     assert labels.dtype == np.int32
     found = np.unique(labels)

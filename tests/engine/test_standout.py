@@ -32,7 +32,8 @@ def grain(cell, height, width, seed=0):
 def scored(picture, count=250):
     """Labels, number and score of a picture's superpixels."""
     rgb = np.clip(picture, 0, 255).astype(np.uint8)
-    labels, lab = superpixels(rgb, count), to_lab(rgb)
+    lab = to_lab(rgb)
+    labels = superpixels(lab, count)
     count = int(labels.max()) + 1
     return labels, standout(appearance(lab, labels, count), lab, labels, count)
 
