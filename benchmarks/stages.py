@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.davis import DataError, DavisSequence, load_sequences, read_mask, write_clip
 from benchmarks.once import ROOT
 from benchmarks.provenance import provenance
-from ddvideo.arrays import AnyArray, FloatArray
+from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 from ddvideo.config import Settings
 from ddvideo.detail.guided import guided_upsample
 from ddvideo.detail.matte import solid_matte
@@ -63,20 +63,22 @@ class Stage:
     name: str
     silent: frozenset[str]
     """Cues that are neutral."""
-    keeps_faint: bool
+    keeps: frozenset[str]
+    """What is otherwise taken away."""
     phases: int
     """How many of the fit's phases are carried out."""
 
 
 def _stages() -> Iterator[Stage]:
-    cues = frozenset(NEUTRAL)
-    yield Stage("motion seed, voted", cues, True, 0)
-    yield Stage("+ barrier of the flow", cues := cues - {"barrier"}, True, 0)
-    yield Stage("+ looks", cues := cues - {"standout", "centre"}, True, 0)
-    yield Stage("+ solid or water", cues - {"unfit", "unfit_far"}, True, 0)
-    yield Stage("+ faint parts go", frozenset(), False, 0)
-    yield Stage("+ background generator", frozenset(), False, 1)
-    yield Stage("+ mask network", frozenset(), False, 2)
+    cues, both, nothing = frozenset(NEUTRAL), frozenset({"faint parts", "mirror images"}), frozenset[str]()
+    yield Stage("motion seed, voted", cues, both, 0)
+    yield Stage("+ barrier of the flow", cues := cues - {"barrier"}, both, 0)
+    yield Stage("+ looks", cues - {"standout", "centre"}, both, 0)
+    yield Stage("+ solid or water", nothing, both, 0)
+    yield Stage("+ faint parts go", nothing, both - {"faint parts"}, 0)
+    yield Stage("+ mirror images go", nothing, nothing, 0)
+    yield Stage("+ background generator", nothing, nothing, 1)
+    yield Stage("+ mask network", nothing, nothing, 2)
 
 
 STAGES = tuple(_stages())
@@ -158,18 +160,23 @@ def _silenced(seen: Observation, names: frozenset[str]) -> Observation:
 
 @contextmanager
 def _without(stage: Stage) -> Iterator[Task]:
-    """The task with the phases of a stage; faint parts stay while it lasts, where they are to."""
-    task = replace(SEGMENT, phases=SEGMENT.phases[: max(stage.phases, 1)])
-    if not stage.keeps_faint:
-        yield task
-        return
-    with patch("ddvideo.tasks.segment.without_faint_parts", _all_parts):
-        yield task
+    """The task with the phases of a stage; while it lasts, what the stage keeps stays where it is."""
+    with ExitStack() as kept:
+        if "faint parts" in stage.keeps:
+            kept.enter_context(patch("ddvideo.tasks.segment.without_faint_parts", _all_parts))
+        if "mirror images" in stage.keeps:
+            kept.enter_context(patch("ddvideo.tasks.segment.mirror_image", _no_mirror_image))
+        yield replace(SEGMENT, phases=SEGMENT.phases[: max(stage.phases, 1)])
 
 
 def _all_parts(likelihood: FloatArray, scores: FloatArray, regions: Any) -> FloatArray:
     """In place of what leaves faint parts out."""
     return likelihood
+
+
+def _no_mirror_image(likelihood: FloatArray, frames: Any, regions: Any, decisions: Any) -> BoolArray:
+    """In place of what finds mirror images."""
+    return np.zeros(len(likelihood), np.bool_)
 
 
 def _score(alphas: AnyArray, window: Window, full: Sequence[AnyArray], truth: Sequence[AnyArray]) -> dict[str, float]:
