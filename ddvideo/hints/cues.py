@@ -19,7 +19,7 @@ __all__ = ["Cues", "motion_trust", "over_top", "score", "steadied", "threshold",
 
 _TRUST, _WATER_FOUND = "trust_motion", "water"
 
-_VOTES, _SHORT_VOTES, _FEW_VOTES, _SCALED_VOTES = 60, 15, 3, 8
+_VOTES, _SHORT_VOTES, _FEW_VOTES = 60, 15, 3
 _SLOW_PX = 0.5
 """A motion of its own that is so many pixels a frame fast is worth as much as none at all in telling what is solid."""
 _SOLID, _WATER = 0.07, 0.24

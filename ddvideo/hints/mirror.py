@@ -45,7 +45,7 @@ def mirror_image(
 
     Returns:
         ``(N,)``; none where nothing is mirrored.
-    Source: Zhong, Liu, Wei and Guo, CVPR 2013 (flip invariance tells water reflections), here by plain correlation.
+    Source: Zhang, Guo and Cao, ICPR 2010 (water reflections are told by their flip), here by plain correlation.
     """
     sides = [
         _likeness(_detail(frame), _shrunk(painted > 0.5))
@@ -59,6 +59,8 @@ def mirror_image(
     if usual < _LEAST_LIKENESS:
         return below
     for t, (line, labels) in enumerate(zip(lines, regions.labels, strict=True)):
+        if likeness[t, line] == 0:  # no line was possible
+            continue
         rows = np.asarray(np.broadcast_to(np.arange(len(labels))[:, None], labels.shape), np.float32)
         middle = mean_per_label(rows, labels, regions.counts[t])
         below[regions.starts[t] : regions.starts[t + 1]] = middle >= _SHRINK * (line + 1)

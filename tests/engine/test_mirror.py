@@ -77,6 +77,16 @@ def test_that_there_is_none_is_decided_once_for_a_shot():
     assert not found_in(*clip(mirrored=True), Decisions(decisions.arrays())).any()
 
 
+def test_a_frame_in_which_no_line_is_possible_keeps_what_it_has():
+    """After frames with a mirror image, for long there is but a strip along the frame's upper edge."""
+    frames, wholes = clip(mirrored=True)
+    bar = np.zeros((H, W), bool)
+    bar[:1] = True
+    found = found_in(frames + [frames[0]] * 60, wholes + [bar] * 60, Decisions({"decided_mirrored": np.array(0.6)}))
+    assert found[0].any()
+    assert not found[-1].any()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3)])
 def test_frames_too_small_and_regions_that_are_empty_or_full_are_borne(size):
     labels = np.arange(size[0] * size[1]).reshape(size) // 2
