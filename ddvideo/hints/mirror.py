@@ -15,7 +15,8 @@ from ddvideo.hints.regions import Painted, Regions
 
 __all__ = ["mirror_image"]
 
-_SHRINK = 2
+_COMPARED_PX = 216
+"""Longer side at which both sides of a line are compared."""
 _FINE_PX, _COARSE_PX, _AROUND_PX = 0.75, 8.0, 2
 """Sizes of the detail that is compared, and how far around the region; at the shrunk size."""
 _LEAST_ABOVE = 0.35
@@ -48,7 +49,7 @@ def mirror_image(
     Source: Zhang, Guo and Cao, ICPR 2010 (water reflections are told by their flip), here by plain correlation.
     """
     sides = [
-        _likeness(_detail(frame), _shrunk(painted > 0.5))
+        _likeness(_detail(frame), _shrunk((painted > 0.5).astype(np.uint8)) > 0)
         for frame, painted in zip(frames, Painted(regions, likelihood), strict=True)
     ]
     likeness = gaussian_filter1d(np.array([found for found, _ in sides]), _STEADY_FRAMES, axis=0, mode="nearest")
@@ -63,20 +64,24 @@ def mirror_image(
             continue
         rows = np.asarray(np.broadcast_to(np.arange(len(labels))[:, None], labels.shape), np.float32)
         middle = mean_per_label(rows, labels, regions.counts[t])
-        below[regions.starts[t] : regions.starts[t + 1]] = middle >= _SHRINK * (line + 1)
+        below[regions.starts[t] : regions.starts[t + 1]] = middle >= _shrink(*labels.shape) * (line + 1)
     return below
 
 
-def _shrunk(inside: BoolArray) -> BoolArray:
-    height, width = inside.shape
-    size = (max(width // _SHRINK, 1), max(height // _SHRINK, 1))
-    return np.asarray(cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0)
+def _shrink(height: int, width: int) -> float:
+    return max(max(height, width) / _COMPARED_PX, 1.0)
+
+
+def _shrunk(picture: ByteArray) -> ByteArray:
+    height, width = picture.shape[:2]
+    shrink = _shrink(height, width)
+    size = (max(int(width / shrink), 1), max(int(height / shrink), 1))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _detail(frame: ByteArray) -> FloatArray:
     """What is neither noise nor the light over the whole scene, ``(h, w, 3)`` in L*a*b*, shrunk."""
-    size = (max(frame.shape[1] // _SHRINK, 1), max(frame.shape[0] // _SHRINK, 1))
-    lab = to_lab(np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8))
+    lab = to_lab(_shrunk(frame))
     return np.asarray(cv2.GaussianBlur(lab, (0, 0), _FINE_PX) - cv2.GaussianBlur(lab, (0, 0), _COARSE_PX), np.float32)
 
 

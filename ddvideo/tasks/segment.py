@@ -51,6 +51,8 @@ __all__ = ["FAINT_EDGE", "SEGMENT"]
 
 _SUPERPIXELS, _SUPERPIXEL_PX = 1200, 85
 """At most so many superpixels a frame, of about so many pixels: smaller ones have no look of their own."""
+_CUES_PX = 432
+"""Longer side, at most, at which motion is looked at, and what fits along it: their thresholds are for this size."""
 _SHORT_VOTES, _FEW_VOTES = 10, 2
 """Rounds for what is nearly right; a few where appearance decides, since more bleed into what looks nearly alike."""
 _NETWORK = 2.0
@@ -94,35 +96,49 @@ class _State:
 
 def _observe(around: Neighbourhood, settings: Settings) -> Observation:
     frame = around.frames[0]
-    area_px = frame.shape[0] * frame.shape[1]
+    size = frame.shape[1::-1]
     lab = to_lab(frame)
-    labels = superpixels(lab, min(_SUPERPIXELS, max(area_px // _SUPERPIXEL_PX, 4)))
+    labels = superpixels(lab, min(_SUPERPIXELS, max(size[0] * size[1] // _SUPERPIXEL_PX, 4)))
     count = int(labels.max()) + 1
-    motion = observe_motion(around.frames)
     features = appearance(lab, labels, count)
+    small = {offset: _at_most(other, _CUES_PX) for offset, other in around.frames.items()}
+    motion = observe_motion(small)
+    near, far = mismatch(small, motion.flows)
+
+    def enlarged(values: FloatArray) -> FloatArray:
+        if values.shape[1::-1] == size:
+            return values
+        return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
     def mean(values: FloatArray) -> FloatArray:
-        return mean_per_label(values, labels, count)
+        return mean_per_label(enlarged(values), labels, count)
 
-    near, far = mismatch(around.frames, motion.flows)
     observed: dict[str, AnyArray] = {
         "labels": labels.astype(np.uint16),
         "features": features,
         "motion": mean(motion.seed),
         "residual_px": mean(motion.residual_px),
-        "barrier": motion_barrier(motion.flows, labels, count),
+        "barrier": motion_barrier({offset: enlarged(flow) for offset, flow in motion.flows.items()}, labels, count),
         "unfit": mean(near),
         "unfit_far": mean(far),
-        "sharpness": mean(sharpness(lab)),
+        "sharpness": mean(sharpness(to_lab(small[0]))),
         "standout": standout(features, lab, labels, count),
         "centre": centre_prior(labels, count),
         "speed_px": np.array(motion.speed_px, np.float32),
     }
     if motion.next_flow is not None and motion.confidence is not None:
-        observed["flow"], observed["confidence"] = (
-            part.astype(np.float16) for part in (motion.next_flow, motion.confidence)
-        )
+        scale = np.array((size[0] / small[0].shape[1], size[1] / small[0].shape[0]), np.float32)
+        observed["flow"] = (motion.next_flow * scale).astype(np.float16)
+        observed["confidence"] = motion.confidence.astype(np.float16)
     return observed
+
+
+def _at_most(frame: ByteArray, longer_px: int) -> ByteArray:
+    scale = longer_px / max(frame.shape[:2])
+    if scale >= 1:
+        return frame
+    size = (max(round(frame.shape[1] * scale), 16), max(round(frame.shape[0] * scale), 16))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:

@@ -34,7 +34,7 @@ def clip(*, mirrored):
     """Frames of a blotched thing over ground; below it its dim image upside down, or a base with other blotches."""
     rng = np.random.default_rng(3)
     skin, other, ground = (
-        cv2.resize(rng.integers(low, low + 90, (H // 6, W // 6, 3)).astype(np.uint8), (W, H)).astype(np.float32)
+        cv2.resize(rng.integers(low, low + 90, (H // 4, W // 4, 3)).astype(np.uint8), (W, H)).astype(np.float32)
         for low in (120, 120, 30)
     )
     y = np.arange(H)
