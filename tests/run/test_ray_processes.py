@@ -178,15 +178,15 @@ def test_a_poison_chunk_ends_with_five_and_the_next_start_does_only_what_is_miss
 
 
 def test_a_full_disk_is_four_and_one_line_and_a_damaged_chunk_is_done_again(runs, undisturbed):
-    code, errors = runs.finish(*WORKERS, FAKE_FULL="chunk-0003")
+    code, errors = runs.finish(*WORKERS, FAKE_FULL="chunk-0005")
     assert code == 4, errors
     lines = errors.strip().splitlines()
     assert len([line for line in lines if "error" in line]) == 1
     assert f"cannot write {runs.result / '.work'}: File too large" in lines[-1]
     work = runs.result / ".work"
-    assert not list(work.glob("chunk-0003*"))
+    assert not list(work.glob("chunk-0005*"))
     assert_whole(runs)
-    path = min(work.glob("chunk-*-alpha-*.npy"))  # before the fourth chunk is begun, two others have ended
+    path = min(work.glob("chunk-*-alpha-*.npy"))  # with two workers, before the third of a shot begins, another has ended
     damaged = path.name[: len("chunk-0000")]
     os.truncate(path, path.stat().st_size // 2)
     kept = {path.name.removesuffix(".json") for path in work.glob("chunk-*.json")} - {damaged}
