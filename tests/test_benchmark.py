@@ -25,25 +25,6 @@ from tests.run.run_fakes import SEGMENT, SETTINGS, fake_execute
 FRAMES = 6
 
 
-@pytest.fixture(scope="session")
-def davis(tmp_path_factory, scene):
-    """A DAVIS folder in small: the koi in two sequences, and what three methods are said to reach on one of them."""
-    folder, koi = tmp_path_factory.mktemp("davis"), scene("mover")
-    for name in ("koi", "carp"):
-        for kind in ("frames", "masks"):
-            (folder / kind / name).mkdir(parents=True)
-    for index in range(FRAMES):
-        layers = koi.layers(20 + index)
-        rgb = np.rint(255 * koi.compose(layers)).astype(np.uint8)
-        mask = np.where(layers["alpha"][..., 0] > 0.5, 255, 0).astype(np.uint8)
-        for name in ("koi", "carp"):
-            assert cv2.imwrite(str(folder / "frames" / name / f"{index:05d}.jpg"), rgb[..., ::-1])
-            assert cv2.imwrite(str(folder / "masks" / name / f"{index:05d}.png"), mask)
-    lines = ["sequence,FST,NLC,SAL,u2netp_every_8th_frame", "koi,0.100,0.990,0.2,0.300", "mean,0.1,0.9,0.2,0.3"]
-    (folder / "published_J.csv").write_text("\n".join(lines) + "\n")
-    return folder
-
-
 def fake_run(clip, out, options):
     """The pipeline with the engine of the tests, in this process."""
     settings = replace(SETTINGS, preset=options.preset, seed=options.seed)

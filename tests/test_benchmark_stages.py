@@ -6,7 +6,6 @@ import itertools
 import json
 
 from benchmarks.stages import NEUTRAL, STAGES, main
-from tests.test_benchmark import davis  # noqa: F401
 
 
 def test_every_stage_adds_something_to_the_one_before():
@@ -19,7 +18,7 @@ def test_every_stage_adds_something_to_the_one_before():
         assert (after.silent, after.keeps, after.phases) != (before.silent, before.keeps, before.phases)
 
 
-def test_a_table_and_a_file_of_all_rows(davis, tmp_path, capsys):  # noqa: F811
+def test_a_table_and_a_file_of_all_rows(davis, tmp_path, capsys):
     file = tmp_path / "stages.json"
     assert (
         main(
