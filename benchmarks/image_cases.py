@@ -12,7 +12,6 @@ from scipy.sparse import csr_array
 from benchmarks.davis import DavisSequence, read_frame, read_mask
 from ddvideo.arrays import BoolArray, ByteArray, FloatArray
 from ddvideo.detail.guided import guided_upsample
-from ddvideo.fit.reading import working_frame
 from ddvideo.graph.features import appearance
 from ddvideo.graph.neighbours import likeness_graph
 from ddvideo.graph.superpixels import superpixels, to_lab
@@ -20,6 +19,7 @@ from ddvideo.graph.voting import vote
 from ddvideo.hints.appearance import centre_prior
 from ddvideo.hints.regions import Regions
 from ddvideo.hints.threshold import stable_threshold, weighted_otsu
+from ddvideo.media.working import working_frame
 
 __all__ = ["BASELINES", "SECTIONS", "Case", "baselines", "cases_of"]
 

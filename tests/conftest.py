@@ -41,7 +41,7 @@ def scene() -> Callable[[str], Scene]:
 
 @pytest.fixture(scope="session")
 def davis(tmp_path_factory: pytest.TempPathFactory, scene: Callable[[str], Scene]) -> Path:
-    """A DAVIS folder in small: six frames of the koi in two sequences, and what three methods are said to reach on one."""
+    """A DAVIS folder in small: six frames of the koi in two sequences, and what is said of three methods on one."""
     folder, koi = tmp_path_factory.mktemp("davis"), scene("mover")
     for name in ("koi", "carp"):
         for kind in ("frames", "masks"):

@@ -9,11 +9,12 @@ import numpy as np
 
 from ddvideo.errors import InputError
 from ddvideo.fit.clock import Clock
-from ddvideo.fit.reading import gather, working_frame
+from ddvideo.fit.reading import gather
 from ddvideo.fit.shared import Shared, camera_motion, read_shared
 from ddvideo.fit.solve import Solved, solve
 from ddvideo.hardware import release_memory
 from ddvideo.media import open_source
+from ddvideo.media.working import working_frame
 from ddvideo.store import ChunkWriter
 from ddvideo.tasks.task import Task
 from ddvideo.tasks.window import Footage, Window

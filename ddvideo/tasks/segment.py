@@ -33,6 +33,7 @@ from ddvideo.hints.motion import mismatch, motion_barrier, observe_motion
 from ddvideo.hints.place import relative_places
 from ddvideo.hints.regions import Painted, Regions
 from ddvideo.hints.threshold import likelihood, still_threshold
+from ddvideo.media.working import working_frame
 from ddvideo.tasks.hinted import Hinted, hint_keys, look_at_hints
 from ddvideo.tasks.task import Layer, Phase, Task, Term
 from ddvideo.tasks.window import (
@@ -101,7 +102,7 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
     labels = superpixels(lab, min(_SUPERPIXELS, max(size[0] * size[1] // _SUPERPIXEL_PX, 4)))
     count = int(labels.max()) + 1
     features = appearance(lab, labels, count)
-    small = {offset: _at_most(other, _CUES_PX) for offset, other in around.frames.items()}
+    small = {offset: working_frame(other, _CUES_PX) for offset, other in around.frames.items()}
     motion = observe_motion(small)
     near, far = mismatch(small, motion.flows)
 
@@ -131,14 +132,6 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
         observed["flow"] = (motion.next_flow * scale).astype(np.float16)
         observed["confidence"] = motion.confidence.astype(np.float16)
     return observed
-
-
-def _at_most(frame: ByteArray, longer_px: int) -> ByteArray:
-    scale = longer_px / max(frame.shape[:2])
-    if scale >= 1:
-        return frame
-    size = (max(round(frame.shape[1] * scale), 16), max(round(frame.shape[0] * scale), 16))
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:

@@ -10,7 +10,7 @@ from ddvideo.detail.extend import extend_colours
 from ddvideo.detail.guided import guided_coefficients, guided_upsample
 from ddvideo.detail.plate import fill_from_frames
 from ddvideo.errors import ShapeError
-from ddvideo.fit.reading import working_frame, working_size
+from ddvideo.media.working import working_frame, working_size
 from ddvideo.metrics import psnr_db
 
 H, W = 90, 150
