@@ -17,6 +17,8 @@ _OFFSETS = (3, 6, 10, 15, 21, 28, 36, 45, 55)
 _ENOUGH = 3.0
 """A pixel that so many frames have shown is filled."""
 _MARGIN_PX = 24
+_CELL_PX, _CARRIED_CELLS = 8, 16
+"""What is missed around a hole is measured in cells of so many pixels, and carried so far."""
 
 
 def plate(
@@ -50,15 +52,20 @@ def plate(
         behind = cv2.resize(drawn.astype(np.float32) / 255, (width, height), interpolation=cv2.INTER_CUBIC)
     else:
         behind = extend_colours(frame, (~hidden).astype(np.float32), reach=0.5)
-    weight = np.clip(seen, 0, 1)[..., None]
-    guess = weight * filled + (1 - weight) * behind
+    box = _around(hidden, _CARRIED_CELLS * _CELL_PX)
+    hole, near = hidden[box][..., None], frame[box]
+    weight = np.clip(seen[box], 0, 1)[..., None]
+    guess = weight * filled[box] + (1 - weight) * behind[box]
     # Light differs between frames: what the guess misses around the hole is carried into it, smoothly.
-    size = (max(width // 8, 1), max(height // 8, 1))
-    rim = cv2.resize((~hidden).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    miss = cv2.resize(np.where(hidden[..., None], 0, frame - guess), size, interpolation=cv2.INTER_AREA)
-    mass = cv2.GaussianBlur(rim, (0, 0), 4) + 1e-4
-    carried = cv2.resize(cv2.GaussianBlur(miss, (0, 0), 4) / mass[..., None], (width, height))
-    return np.where(hidden[..., None], np.clip(guess + carried, 0, 1), frame).astype(np.float32)
+    height, width = hole.shape[:2]
+    size = (max(width // _CELL_PX, 1), max(height // _CELL_PX, 1))
+    rim = cv2.resize((~hole).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    miss = cv2.resize(np.where(hole, 0, near - guess), size, interpolation=cv2.INTER_AREA)
+    mass = cv2.GaussianBlur(rim, (0, 0), _CARRIED_CELLS / 4) + 1e-4
+    carried = cv2.resize(cv2.GaussianBlur(miss, (0, 0), _CARRIED_CELLS / 4) / mass[..., None], (width, height))
+    whole = frame.copy()
+    whole[box] = np.where(hole, np.clip(guess + carried, 0, 1), near)
+    return whole
 
 
 def fill_from_frames(
@@ -84,12 +91,10 @@ def fill_from_frames(
     height, width = wanted.shape
     colour = np.zeros((height, width, 3), np.float32)
     seen = np.zeros((height, width), np.float32)
-    rows, columns = np.flatnonzero(wanted.any(1)), np.flatnonzero(wanted.any(0))
-    if len(rows) == 0:
+    if not wanted.any():
         return colour, seen
-    top, left = max(rows[0] - _MARGIN_PX, 0), max(columns[0] - _MARGIN_PX, 0)
-    bottom, right = min(rows[-1] + 1 + _MARGIN_PX, height), min(columns[-1] + 1 + _MARGIN_PX, width)
-    box = (slice(top, bottom), slice(left, right))
+    box = _around(wanted, _MARGIN_PX)
+    (top, bottom), (left, right) = ((part.start, part.stop) for part in box)
     to_unit = np.array([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
     from_box = to_unit @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1.0]])
     from_unit = np.linalg.inv(to_unit)
@@ -110,6 +115,16 @@ def fill_from_frames(
             break
     sum_ /= np.maximum(mass, 1e-6)[..., None]
     return colour, seen
+
+
+def _around(mask: BoolArray, margin_px: int) -> tuple[slice, slice]:
+    """Rows and columns of a mask that is not empty, and so many more on each side as far as there are."""
+    height, width = mask.shape
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return (
+        slice(max(int(rows[0]) - margin_px, 0), min(int(rows[-1]) + 1 + margin_px, height)),
+        slice(max(int(columns[0]) - margin_px, 0), min(int(columns[-1]) + 1 + margin_px, width)),
+    )
 
 
 def _others(index: int, count: int) -> list[int]:

@@ -65,6 +65,7 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
         camera=camera_motion(shared.camera, rows).matrices,
         maps=solved.conclusion.maps,
         drawn=solved.drawn,
+        threads=settings.threads,
         memory=shared.memory,
     )
     dtype: Any = full[0].dtype.name

@@ -146,5 +146,5 @@ class Model(nn.Module):
             yield frame
 
     def _points_at_once(self, name: str) -> int:
-        """A decoder's memory goes with the points; a canvas is drawn as a whole, however few are read."""
-        return 2**30 if isinstance(self.generators[name], HourglassGenerator) else 2**14
+        """A decoder's memory goes with the points; canvases and regions are drawn as a whole, however few are read."""
+        return 2**30 if isinstance(self.generators[name], HourglassGenerator | RegionGenerator) else 2**14

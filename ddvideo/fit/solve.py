@@ -27,7 +27,7 @@ class Solved:
 
     conclusion: Conclusion
     drawn: Mapping[str, AnyArray]
-    """Fitted layers at working size, ``(T, h, w, C)`` uint8; empty without a fit."""
+    """Fitted layers, ``(T, h, w, C)`` uint8, of the task's size for them; empty without a fit."""
     weights: Mapping[str, Tensor]
     steps: int
     loss: float
@@ -88,7 +88,7 @@ def solve(
         conclusion = task.conclude(window, fitted.seeds, fitted.model.render, memory)
         drawn = [
             {name: (values * 255).round().astype(np.uint8) for name, values in frame.items()}
-            for frame in fitted.model.render(task.drawn, settings.working_px)
+            for frame in fitted.model.render(task.drawn, task.drawn_px)
         ]
     return Solved(
         conclusion=conclusion,

@@ -27,9 +27,13 @@ def vote(graph: csr_array, scores: FloatArray, *, steps: int) -> FloatArray:
     return np.asarray(scores, np.float32)
 
 
-def reliability(before: FloatArray, after: FloatArray) -> float:
-    """Whether a seed agrees with what looks alike: ``1 - var(v0 - v15) / var(v0)``.
+def reliability(before: FloatArray, after: FloatArray, weights: FloatArray) -> float:
+    """Whether a seed agrees with what looks alike: ``1 - var(v0 - v15) / var(v0)``, weighted.
 
     Near one, superpixels that look alike were seeded alike; under 0.4 the motion is noise (running water).
     """
-    return float(1 - np.var(before - after) / max(float(np.var(before)), 1e-12))
+
+    def variance(values: FloatArray) -> float:
+        return float(np.average((values - np.average(values, weights=weights)) ** 2, weights=weights))
+
+    return 1 - variance(before - after) / max(variance(before), 1e-12)

@@ -53,11 +53,25 @@ class Consensus:
         self.voted: dict[str, FloatArray] = {}
         """``(N,)``: what has come of the votes that have a name."""
 
-    def vote(self, scores: FloatArray, *, steps: int, name: str = "") -> FloatArray:
-        """``(N,)`` scores after so many rounds; anchors keep the score they have under ``name``."""
+    def vote(self, scores: FloatArray, *, steps: int, name: str = "", weights: FloatArray | None = None) -> FloatArray:
+        """``(N,)`` scores after so many rounds; anchors keep the score they have under ``name``.
+
+        Args:
+            scores: ``(N,)``.
+            steps: rounds.
+            name: under which it is remembered, and that of the anchors' scores.
+            weights: ``(N,)`` > 0, how much each has to say to begin with; all the same where it is left out.
+        Source: of weights, Knutsson and Westin, CVPR 1993, eq. 2 (normalised averaging).
+        """
+        if weights is not None:
+            scores = scores * weights
         if self._anchors is not None:
             scores = np.concatenate([scores, self._anchors.scores[name]])
         found = vote(self._graph, scores, steps=steps)[: self._count]
+        if weights is not None:
+            known = np.ones(len(scores), np.float32)
+            known[: self._count] = weights
+            found = found / vote(self._graph, known, steps=steps)[: self._count]
         if name:
             self.voted[name] = found
         return found

@@ -37,6 +37,9 @@ _AROUND_OTSU = (0.4, 1.1)
 _LEAST_TOP = 0.4
 """A frame in which all is fainter than that, in parts of the usual, is not raised further."""
 _SMOOTHED_FRAMES = 2.0
+_BESIDES = ("residual_px", "unfit_far")
+_FASTEST, _AWAKE, _LEAST_AWAKE = 0.9, 0.05, 0.01
+"""A frame in which all moves slower than that part of the speed of the shot's fastest tenth says little of motion."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,15 +60,24 @@ class Cues:
     """How near it lies to the middle of the frame, in [0, 1]."""
     sharpness: FloatArray
     """Contrast of its finest detail, >= 0."""
+    awake: FloatArray
+    """How far anything moves in its frame, in (0, 1]."""
     unexplained: FloatArray | None = None
     """What the background generator cannot draw, in [0, 1], once it is fitted."""
 
     @classmethod
-    def gather(cls, observations: Sequence[Mapping[str, AnyArray]]) -> Cues:
-        """From the frames' observations, which have arrays of these names, ``residual_px`` and ``unfit_far``."""
-        names = [name.name for name in fields(cls) if name.name not in ("restless", "unexplained")]
-        besides = ("residual_px", "unfit_far")
-        parts = {name: np.concatenate([seen[name] for seen in observations]) for name in (*names, *besides)}
+    def gather(cls, observations: Sequence[Mapping[str, AnyArray]], decisions: Decisions) -> Cues:
+        """From the frames' observations, which have arrays of these names, of ``_BESIDES`` and ``speed_px``.
+
+        Motion is scaled a frame: of one in which nothing moves, for the object rests or has left, noise is left. So a
+        frame has the less to say the slower it is, against the fast ones of the shot.
+        """
+        names = [name.name for name in fields(cls) if name.name not in ("restless", "awake", "unexplained")]
+        parts = {name: np.concatenate([seen[name] for seen in observations]) for name in (*names, *_BESIDES)}
+        speeds = np.array([seen["speed_px"] for seen in observations], np.float32)
+        fastest = decisions.once("fastest", lambda: max(float(np.quantile(speeds, _FASTEST)), 1e-6))
+        awake = np.clip(speeds / (_AWAKE * fastest), _LEAST_AWAKE, 1)
+        parts["awake"] = np.repeat(awake.astype(np.float32), [len(seen["motion"]) for seen in observations])
         restless = parts.pop("unfit_far") / (1 + parts.pop("residual_px") / _SLOW_PX)
         return cls(restless=np.asarray(restless, np.float32), **parts)
 
@@ -93,20 +105,20 @@ def score(cues: Cues, consensus: Consensus, regions: Regions, decisions: Decisio
     motion, barrier = over_top(cues.motion, "motion", decisions), over_top(cues.barrier, "barrier", decisions)
     restless = consensus.vote(cues.restless, steps=_FEW_VOTES, name="restless")
     solid = np.clip((_WATER - restless) / (_WATER - _SOLID), 0, 1)
-    trust = decisions.once(_TRUST, lambda: _ramp(_agreed(motion, consensus), _RELIABLE))
+    trust = decisions.once(_TRUST, lambda: _ramp(_agreed(motion, cues.awake, consensus), _RELIABLE))
     evidence = trust * motion + np.minimum(barrier, 1)
     if cues.unexplained is not None:
         unexplained = cues.unexplained
 
         def agreement() -> float:
-            voted = [consensus.vote(part, steps=_VOTES) for part in (motion * solid, unexplained)]
+            voted = [consensus.vote(part, steps=_VOTES, weights=cues.awake) for part in (motion * solid, unexplained)]
             return max(_ramp(_correlation(voted[0], voted[1], regions.sizes), _AGREES), 1 - trust)
 
         evidence = evidence + _GENERATOR * decisions.once("trust_generator", agreement) * unexplained
     evidence = evidence * (_LOOKS[0] + _LOOKS[1] * cues.standout) * (0.5 + 0.5 * cues.centre)
 
     def vote(hint: FloatArray) -> FloatArray:
-        return consensus.vote(hint, steps=_VOTES, name=name)
+        return consensus.vote(hint, steps=_VOTES, name=name, weights=cues.awake)
 
     def is_water() -> float:
         if trust < 1:
@@ -114,7 +126,7 @@ def score(cues: Cues, consensus: Consensus, regions: Regions, decisions: Decisio
         unfit = consensus.vote(cues.unfit, steps=_FEW_VOTES)
         found = []
         for hint in (evidence, evidence * (0.2 + solid)):
-            scores = steadied(vote(hint), f"tried_{name}", regions, Decisions())
+            scores = steadied(vote(hint), f"tried_{name}", cues, regions, Decisions())
             found.append(_typical(unfit, scores > threshold(scores, regions), regions.sizes))
         return _ramp(found[0] / max(found[1], 1e-6), _CALMER)
 
@@ -122,7 +134,7 @@ def score(cues: Cues, consensus: Consensus, regions: Regions, decisions: Decisio
     if water:
         sharp = np.minimum(over_top(cues.sharpness, "sharpness", decisions, 0.9), 1)
         evidence = evidence * (1 - water + water * solid**2 * sharp)
-    return steadied(vote(np.asarray(evidence, np.float32)), name, regions, decisions)
+    return steadied(vote(np.asarray(evidence, np.float32)), name, cues, regions, decisions)
 
 
 def threshold(scores: FloatArray, regions: Regions) -> float:
@@ -140,16 +152,20 @@ def water_found(decisions: Decisions) -> float:
     return decisions.once(_WATER_FOUND, lambda: 0.0)
 
 
-def steadied(scores: FloatArray, name: str, regions: Regions, decisions: Decisions) -> FloatArray:
-    """Scores over those of each frame's foremost superpixels, smoothed in time: faint frames are raised to a degree."""
+def steadied(scores: FloatArray, name: str, cues: Cues, regions: Regions, decisions: Decisions) -> FloatArray:
+    """Scores over those of each frame's foremost superpixels, smoothed in time: faint frames are raised to a degree.
+
+    To which, frames in which something moves decide: of the others, the object may have left.
+    """
+    awake = np.array([regions.of_frame(cues.awake, t)[0] for t in range(len(regions.counts))])
     tops = np.array([np.quantile(regions.of_frame(scores, t), 0.995) for t in range(len(regions.counts))])
     tops = np.asarray(gaussian_filter1d(tops, _SMOOTHED_FRAMES, mode="nearest", truncate=2))
-    usual = decisions.once(f"usual_{name}", lambda: max(float(np.median(tops)), 1e-6))
+    usual = decisions.once(f"usual_{name}", lambda: max(float(np.median(tops[awake >= 0.5 * awake.max()])), 1e-6))
     return np.asarray(scores / np.repeat(np.maximum(tops, _LEAST_TOP * usual), regions.counts), np.float32)
 
 
-def _agreed(motion: FloatArray, consensus: Consensus) -> float:
-    return reliability(motion, consensus.vote(motion, steps=_SHORT_VOTES))
+def _agreed(motion: FloatArray, awake: FloatArray, consensus: Consensus) -> float:
+    return reliability(motion, consensus.vote(motion, steps=_SHORT_VOTES, weights=awake), awake)
 
 
 def _ramp(value: float, limits: tuple[float, float]) -> float:

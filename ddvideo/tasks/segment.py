@@ -19,6 +19,7 @@ from ddvideo.detail.extend import extend_colours
 from ddvideo.detail.guided import guided_upsample
 from ddvideo.detail.matte import solid_matte
 from ddvideo.detail.plate import plate
+from ddvideo.detail.side_by_side import side_by_side
 from ddvideo.graph.features import POSITION_WEIGHT, appearance
 from ddvideo.graph.neighbours import OFFSETS
 from ddvideo.graph.superpixels import mean_per_label, superpixels, to_lab
@@ -65,7 +66,8 @@ _MIRRORED = 0.2
 _RAREST = 0.06
 _MOVING_PX, _RESTING = 0.5, 0.8
 """Slower than this, at working size, in so large a part of the frames: nothing moves on its own."""
-_BACKGROUND_PX = 144
+_BACKGROUND_PX, _PLATE_PX = 144, 216
+"""Longer side at which the background is told from the rest, and at which it is drawn: it is smoother than that."""
 _LAB_UNITS = np.array([100, 60, 60], np.float32)
 _EMPTY, _FULL = 2e-4, 0.9
 """Shares of foreground that are worth a warning."""
@@ -142,7 +144,8 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     # Frames of a still shot are copies: among them, a superpixel's nearest would all be itself.
     offsets = (0,) if is_still else OFFSETS
     consensus = Consensus(features, None if is_still else _anchors(window, memory), offsets=offsets)
-    cues, decisions = Cues.gather(window.observations), Decisions(memory)
+    decisions = Decisions(memory)
+    cues = Cues.gather(window.observations, decisions)
     by_appearance = is_still if memory is None else bool(memory["by_appearance"])
     if by_appearance:
         hint = cues.standout * cues.centre
@@ -251,7 +254,7 @@ def _vote_mask_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
     hint = np.asarray((state.likelihood + weight * drawn) / (1 + weight), np.float32)
     voted = state.consensus.vote(hint, steps=_SHORT_VOTES, name="mask")
     if not state.by_appearance:
-        voted = steadied(voted, "mask", state.regions, state.decisions)
+        voted = steadied(voted, "mask", state.cues, state.regions, state.decisions)
     return _seeds(state, _unmirrored(state, _cut(state, voted, "mask")), seeds.warnings)
 
 
@@ -310,17 +313,17 @@ def _memory(window: Window, state: _State) -> dict[str, AnyArray]:
 def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
     """Alpha along the frame's edges, foreground colours beyond them, background from the frames that saw it."""
     scale = np.float32(1 / np.iinfo(footage.frames[0].dtype).max)
-    alphas = []
-    for full, small, hint in zip(footage.frames, footage.small, footage.maps["alpha"], strict=True):
-        edge_aware = guided_upsample(hint.astype(np.float32), small, full.astype(np.float32) * scale, eps=FAINT_EDGE)
-        alphas.append((solid_matte(edge_aware) * 255).round().astype(np.uint8))
-    longer = max(alphas[0].shape)
+    longer = max(footage.frames[0].shape[:2])
     near, wide = (np.ones((2 * (longer // part) + 3,) * 2, np.uint8) for part in (200, 60))
-    # What lies close to the foreground is not asked for the background: there, a missed part of it may still show.
-    visible = [np.asarray(255 * (cv2.dilate(alpha, wide) <= _HIDING), np.uint8) for alpha in alphas]
     behind = footage.drawn.get("background")
-    for t, full in enumerate(footage.frames):
-        frame = full.astype(np.float32) * scale
+
+    def matte(t: int) -> ByteArray:
+        hint, full = footage.maps["alpha"][t].astype(np.float32), footage.frames[t].astype(np.float32) * scale
+        edge_aware = guided_upsample(hint, footage.small[t], full, eps=FAINT_EDGE)
+        return np.asarray((solid_matte(edge_aware) * 255).round(), np.uint8)
+
+    def settled(t: int) -> Mapping[str, FloatArray]:
+        frame = footage.frames[t].astype(np.float32) * scale
         alpha = alphas[t].astype(np.float32) / np.float32(255)
         hidden = cv2.dilate(alphas[t], near) > _HIDING
         drawn = None if behind is None else behind[t]
@@ -329,7 +332,12 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
             "background": plate(t, frame, hidden, footage.frames, visible, footage.camera, drawn),
             "alpha": alpha[..., None],
         }
-        yield settle_alpha_over(frame, layers)
+        return settle_alpha_over(frame, layers)
+
+    alphas = list(side_by_side(matte, footage.frames, threads=footage.threads))
+    # What lies close to the foreground is not asked for the background: there, a missed part of it may still show.
+    visible = [np.asarray(255 * (cv2.dilate(alpha, wide) <= _HIDING), np.uint8) for alpha in alphas]
+    yield from side_by_side(settled, footage.frames, threads=footage.threads)
 
 
 SEGMENT = Task(
@@ -374,11 +382,12 @@ SEGMENT = Task(
             steps=80,
             terms=(Term(name="reconstruction", weight=1.0, layers=("background",), target="behind"),),
             layers=("background",),
-            size_px=216,
+            size_px=_PLATE_PX,
         ),
     ),
     conclude=_conclude,
     drawn=("background",),
+    drawn_px=_PLATE_PX,
     finish=_finish,
     options=HINTS,
     also_keys=hint_keys,

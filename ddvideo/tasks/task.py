@@ -105,7 +105,9 @@ class Task:
     shares_weights: bool = True
     """Whether the chunks of a long shot start from the weights of its prior; if not, each is fitted by itself."""
     drawn: tuple[str, ...] = ()
-    """Fitted layers that ``finish`` wants at working size."""
+    """Fitted layers that ``finish`` wants."""
+    drawn_px: int = 432
+    """Their longer side, at most; they are never larger than working size."""
     offsets: tuple[int, ...] = (-4, -2, -1, 1, 2, 4)
     """Frames around one that ``observe`` is shown."""
     key_run: int = 2

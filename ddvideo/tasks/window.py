@@ -140,6 +140,8 @@ class Footage:
     maps: Mapping[str, AnyArray]
     """What the window's conclusion has to say of these frames."""
     drawn: Mapping[str, AnyArray]
-    """Fitted layers at working size, ``(T, h, w, C)`` uint8; empty without a fit."""
+    """Fitted layers, ``(T, h, w, C)`` uint8, no larger than working size; empty without a fit."""
+    threads: int
+    """Frames that may be worked on at once."""
     memory: Memory = field(default_factory=dict)
     """What was decided for the whole shot."""

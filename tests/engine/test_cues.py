@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 
 from ddvideo.graph.superpixels import mean_per_label, to_lab
 from ddvideo.hints.appearance import sharpness
-from ddvideo.hints.consensus import Consensus
+from ddvideo.hints.consensus import Anchors, Consensus
 from ddvideo.hints.cues import Cues, motion_trust, score, steadied, threshold
 from ddvideo.hints.decisions import Decisions
 from ddvideo.hints.faint import without_faint_parts
@@ -33,8 +33,8 @@ def window(**values):
     rng = np.random.default_rng(0)
     kinds = np.eye(3)[np.where(THING, 0, np.where(POND, 1, 2))]
     features = [(kinds + rng.normal(0, 0.05, (COUNT, 3))).astype(np.float32) for _ in range(FRAMES)]
-    names = ("motion", "barrier", "standout", "restless", "unfit", "sharpness", "centre")
-    flat = {"standout": 1.0, "centre": 1.0, "restless": 0.05, "unfit": 0.1, "sharpness": 1.0}
+    names = ("motion", "barrier", "standout", "restless", "unfit", "sharpness", "centre", "awake")
+    flat = {"standout": 1.0, "centre": 1.0, "restless": 0.05, "unfit": 0.1, "sharpness": 1.0, "awake": 1.0}
     cues = Cues(
         **{name: np.tile(np.broadcast_to(values.get(name, flat.get(name, 0.0)), COUNT), FRAMES) for name in names}
     )
@@ -43,6 +43,13 @@ def window(**values):
     cues = replace(cues, motion=np.maximum(cues.motion, faint))
     regions = Regions([GRID] * FRAMES)
     return regions, Consensus(features), cues
+
+
+def flat_cues(frames):
+    """Of frames in which nothing tells anything from anything, and all is awake."""
+    count = COUNT * frames
+    flat = {field.name: np.zeros(count, np.float32) for field in fields(Cues)}
+    return Cues(**flat | {"awake": np.ones(count, np.float32), "unexplained": None})
 
 
 def found(regions, consensus, cues, name="motion", decisions=None):
@@ -108,9 +115,56 @@ def test_a_faint_frame_is_raised_and_an_empty_one_is_not():
     frames = np.repeat(np.where(np.arange(40) < 20, 1.0, 0.5), COUNT)
     frames[-10 * COUNT :] = 0.01
     scores = (np.tile(THING, 40) * frames).astype(np.float32)
-    tops = steadied(scores, "x", regions, Decisions()).reshape(40, COUNT).max(1)
+    alike = flat_cues(40)
+    tops = steadied(scores, "x", alike, regions, Decisions()).reshape(40, COUNT).max(1)
     np.testing.assert_allclose(tops[[5, 24]], 1, atol=0.05)
     assert tops[36] < 0.1
+
+
+def test_how_high_scores_go_is_told_by_the_frames_in_which_something_moves():
+    """The thing is there in a quarter of the frames; the others would raise their noise."""
+    regions = Regions([GRID] * 40)
+    there = np.repeat(np.arange(40) < 10, COUNT)
+    scores = np.where(there, np.tile(THING, 40) * 1.0, 0.02).astype(np.float32)
+    cues = replace(flat_cues(40), awake=np.where(there, 1, 0.01).astype(np.float32))
+    tops = steadied(scores, "x", cues, regions, Decisions()).reshape(40, COUNT).max(1)
+    assert tops[2] > 0.9
+    assert tops[30] < 0.1
+
+
+def test_a_thing_that_comes_to_rest_is_found_where_it_rests_and_noise_is_not():
+    """In the last frames nothing moves, and the motion's scale makes much of what little drifts on one side."""
+    moves = np.zeros((FRAMES, COUNT), np.float32)
+    moves[:2] = THING
+    moves[2:] = 0.8 * (COLUMN < 4) + 0.2 * np.random.default_rng(2).random((FRAMES - 2, COUNT))
+    speeds = np.where(np.arange(FRAMES) < 2, 10.0, 0.01)
+    regions, consensus, flat = window()
+    seen = [
+        {name: getattr(flat, name)[:COUNT] for name in ("standout", "unfit", "centre", "sharpness")}
+        | {"motion": moving, "barrier": moving, "unfit_far": flat.restless[:COUNT]}
+        | {"residual_px": np.zeros(COUNT, np.float32), "speed_px": np.float32(speed)}
+        for moving, speed in zip(moves, speeds, strict=True)
+    ]
+    decisions = Decisions()
+    cues = Cues.gather(seen, decisions)
+    assert overlap(found(regions, consensus, cues, decisions=decisions), THING) > 0.95
+    assert motion_trust(decisions) == 1
+    heard = replace(cues, awake=np.ones_like(cues.awake))
+    assert overlap(found(regions, consensus, heard), THING) < 0.8
+
+
+def test_weights_say_how_much_each_has_to_say_and_anchors_know_their_score():
+    """Three that look alike, of which one is hardly heard, and an anchor that looks like them."""
+    alike = [np.float32([[0.0], [0.1], [0.2]])]
+    scores, weights = np.float32([1, 1, 0]), np.float32([1, 1, 1e-6])
+    np.testing.assert_allclose(Consensus(alike).vote(scores, steps=4, weights=weights), 1, atol=1e-3)
+    same = np.ones(3, np.float32)
+    plain = Consensus(alike).vote(scores, steps=4)
+    np.testing.assert_allclose(Consensus(alike).vote(scores, steps=4, weights=same), plain, atol=1e-6)
+    assert plain.min() < 0.6
+    anchored = Consensus(alike, Anchors(np.float32([[0.15]]), {"x": np.float32([0.5])}))
+    asleep = np.full(3, 1e-6, np.float32)
+    np.testing.assert_allclose(anchored.vote(scores, steps=9, name="x", weights=asleep), 0.5, atol=1e-2)
 
 
 def test_decisions_are_made_once_and_handed_on():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 
 from ddvideo.detail.extend import extend_colours
 from ddvideo.detail.guided import guided_coefficients, guided_upsample
-from ddvideo.detail.plate import fill_from_frames
+from ddvideo.detail.plate import fill_from_frames, plate
+from ddvideo.detail.side_by_side import side_by_side
 from ddvideo.errors import ShapeError
 from ddvideo.media.working import working_frame, working_size
 from ddvideo.metrics import psnr_db
@@ -243,3 +246,51 @@ def test_nothing_wanted_is_nothing_looked_up(pan):
     assert colour.shape == (H, W, 3)
     np.testing.assert_array_equal(colour, 0)
     np.testing.assert_array_equal(seen, 0)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_frames_side_by_side_come_in_order_and_no_more_than_are_wanted_are_begun(threads):
+    begun = []
+
+    def work(index):
+        begun.append(index)
+        time.sleep(0.002 * ((7 - index) % 3))
+        return 10 * index
+
+    found = side_by_side(work, [np.zeros((4, 6, 3), np.uint8)] * 7, threads=threads)
+    assert next(found) == 0
+    assert len(begun) <= threads + 1
+    assert list(found) == [10, 20, 30, 40, 50, 60]
+
+
+def test_large_frames_are_worked_on_alone_and_an_error_comes_through():
+    together, most = [0], [0]
+
+    def work(index):
+        together[0] += 1
+        most[0] = max(most[0], together[0])
+        time.sleep(0.002)
+        together[0] -= 1
+        if index == 2:
+            raise ValueError("of the third")
+
+    large = [np.broadcast_to(np.uint8(0), (3000, 4000, 3))] * 4
+    with pytest.raises(ValueError, match="of the third"):
+        list(side_by_side(work, large, threads=8))
+    assert most == [1]
+
+
+def test_a_plate_is_the_frame_but_for_the_hole_which_takes_on_the_light_around_it():
+    """The generator has drawn the ground too dark: in the hole, what it missed around it is made good."""
+    ground = np.full((120, 300, 3), 0.6, np.float32)
+    frame = ground.copy()
+    frame[50:70, 140:170] = (1, 0, 0)
+    hidden = np.zeros(frame.shape[:2], np.bool_)
+    hidden[46:74, 136:174] = True
+    frames = [np.asarray(np.rint(255 * frame), np.uint8)]
+    visible = [np.asarray(255 * ~hidden, np.uint8)]
+    drawn = np.full((60, 150, 3), 102, np.uint8)
+    found = plate(0, frame, hidden, frames, visible, np.eye(3, dtype=np.float32)[None], drawn)
+    np.testing.assert_array_equal(found[~hidden], frame[~hidden])
+    np.testing.assert_allclose(found[hidden], 0.6, atol=0.02)
+    assert frame[60, 150, 1] == 0, "what it was given is left as it is"

@@ -153,6 +153,14 @@ def test_a_vote_spreads_a_seed_over_its_likes_and_not_to_others(clip):
 
 def test_a_seed_that_follows_likeness_is_reliable_and_noise_is_not(clip):
     noise = np.random.default_rng(0).random(len(clip["share"])).astype(np.float32)
+    same = np.ones_like(noise)
     for seed, low, high in ((clip["share"], 0.7, 1.0), (noise, -1.0, 0.4)):
-        assert low < reliability(seed, vote(clip["graph"], seed, steps=15)) <= high
-    assert np.isfinite(reliability(0 * noise, 0 * noise))
+        assert low < reliability(seed, vote(clip["graph"], seed, steps=15), same) <= high
+    assert np.isfinite(reliability(0 * noise, 0 * noise, same))
+
+
+def test_reliability_counts_what_has_weight():
+    before, after = np.float32([0, 1, 0, 1]), np.float32([0, 1, 1, 0])
+    assert reliability(before, after, np.float32([1, 1, 0, 0])) == pytest.approx(1)
+    assert reliability(before, after, np.float32([0, 0, 1, 1])) == pytest.approx(1 - 4)
+    assert reliability(before, after, np.ones(4, np.float32)) == pytest.approx(1 - 0.5 / 0.25)

@@ -14,13 +14,20 @@ from benchmarks.score import score_alphas
 from ddvideo.pipeline import decompose
 from ddvideo.recipes import load_recipe, settings_for
 
-FRAMES = 8
 
-
-@pytest.mark.parametrize(("name", "floor"), [("static-camera", 0.55), ("zoom", 0.5), ("half-the-frame", 0.7)])
-def test_a_hard_scene_is_found_and_never_lost_in_silence(name, floor, tmp_path):
-    scene = make_scene(name, frames=FRAMES, width=214, height=120)
-    layers = [scene.layers(index) for index in range(FRAMES)]
+@pytest.mark.parametrize(
+    ("name", "frames", "floor"),
+    [
+        ("static-camera", 8, 0.55),
+        ("zoom", 8, 0.5),
+        ("half-the-frame", 8, 0.7),
+        ("stops-half-way", 24, 0.7),
+        ("enters-late-and-leaves", 32, 0.7),
+    ],
+)
+def test_a_hard_scene_is_found_and_never_lost_in_silence(name, frames, floor, tmp_path):
+    scene = make_scene(name, frames=frames, width=214, height=120)
+    layers = [scene.layers(index) for index in range(frames)]
     pictures = [np.rint(255 * scene.compose(each)).astype(np.uint8) for each in layers]
     clip = write_clip(tmp_path / f"{name}.mp4", pictures)
     settings = settings_for(load_recipe("segment"), "fast", device="cpu", seed=0, threads=1)

@@ -21,7 +21,7 @@ from sample_clips.render import long_scene
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-FRAMES, WIDTH, HEIGHT = 240, 128, 72
+FRAMES, WIDTH, HEIGHT = 150, 128, 72
 LAYERS = ("foreground", "background", "alpha")
 
 
