@@ -17,6 +17,12 @@ _LEAST_OF_BOX = 0.05
 """A guess that fills less of a box has missed what is in it."""
 _LEAST_OF_GUESS = 0.5
 """A guess of which less lies in a box is about something else."""
+_AGREES = 0.5
+"""A guess whose own box fills so much of a box is what the box is meant for: thin parts may be missing."""
+_MOST_OF_BOX = 0.9
+"""What fills more of a box than that has no shape of its own in it."""
+_CRUMB = 0.05
+"""Parts smaller than that, against the largest, are none."""
 _STROKE = 0.04
 """What is thinner than this part of the frame's longer side is a stroke, and no area."""
 _BAND_PX = 12
@@ -51,8 +57,9 @@ def outlines_object(frame: ByteArray, marked: BoolArray) -> float:
 def completed(frame: ByteArray, marks: Marks, guess: FloatArray) -> BoolArray:
     """The foreground of a frame of which some is marked, ``(h, w)``.
 
-    Two mixtures of colours are fitted in turn with a minimum cut along the frame's edges. What is not marked starts as
-    the guess has it; where that sees little in a box, or more outside, the box's ellipse starts as foreground.
+    A box alone, whose extent the guess has in it already, only says what is not meant: the guess stays. Otherwise two
+    mixtures of colours are fitted in turn with a minimum cut along the frame's edges. What is not marked starts as the
+    guess has it; where that sees little in a box, or more outside, the box's ellipse starts as foreground.
 
     Args:
         frame: ``(h, w, 3)`` RGB uint8.
@@ -61,6 +68,8 @@ def completed(frame: ByteArray, marks: Marks, guess: FloatArray) -> BoolArray:
     Source: Rother, Kolmogorov and Blake, SIGGRAPH 2004 (GrabCut), as OpenCV has it.
     """
     likely = guess > _LIKELY
+    if marks.box is not None and not (marks.foreground.any() or marks.background.any()) and _agrees(likely, marks.box):
+        return likely & marks.box
     if marks.box is not None:
         inside = int((likely & marks.box).sum())
         if inside < _LEAST_OF_BOX * marks.box.sum() or inside < _LEAST_OF_GUESS * likely.sum():
@@ -87,6 +96,18 @@ def is_whole(frame: ByteArray, marks: Marks) -> bool:
 
 def _is_foreground(state: ByteArray) -> BoolArray:
     return np.asarray((state == cv2.GC_FGD) | (state == cv2.GC_PR_FGD), np.bool_)
+
+
+def _agrees(likely: BoolArray, box: BoolArray) -> bool:
+    """Whether what is likely in a box reaches about as far as the box, for boxes are drawn close, and is a shape."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((likely & box).astype(np.uint8), connectivity=8)
+    if count < 2 or (likely & box).sum() > _MOST_OF_BOX * box.sum():
+        return False
+    area = stats[1:, cv2.CC_STAT_AREA]
+    parts = np.isin(labels, 1 + np.flatnonzero(area >= _CRUMB * area.max()))
+    rows, columns = np.flatnonzero(parts.any(1)), np.flatnonzero(parts.any(0))
+    filled = (rows[-1] + 1 - rows[0]) * (columns[-1] + 1 - columns[0])
+    return bool(filled >= _AGREES * box.sum())
 
 
 def _ellipse(box: BoolArray) -> BoolArray:

@@ -121,6 +121,18 @@ def test_a_box_and_strokes_are_completed_to_the_object(picture):
     assert np.array_equal(found, completed(frame, strokes, inside.astype(np.float32) * 0.6))
 
 
+def test_a_box_keeps_a_guess_that_reaches_as_far_and_takes_what_is_outside_away(picture):
+    """A cut by colours would fill the hole; the twin is what the box is not meant for."""
+    frame, inside = picture
+    box = box_pixels([38, 12, 65, 66], (H, W), (H, W))
+    guess = inside & ~disc((84, 45), 6)
+    twin = disc((140, 20), 9)
+    assert np.array_equal(completed(frame, marks(box=box), (guess | twin).astype(np.float32)), guess)
+    small, all_ = disc((60, 45), 8).astype(np.float32), np.ones((H, W), np.float32)
+    for bad in (small, all_):  # too little of it, or no shape in it: the colours decide
+        assert iou(completed(frame, marks(box=box), bad), inside) > 0.9
+
+
 @pytest.mark.parametrize("channels", ["grey", "red", "alpha", "opaque", "deep"])
 def test_white_is_one_whatever_the_file_holds(channels, tmp_path):
     mask = 255 * disc((70, 45), 20).astype(np.uint8)
