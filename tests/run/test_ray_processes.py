@@ -186,9 +186,8 @@ def test_a_full_disk_is_four_and_one_line_and_a_damaged_chunk_is_done_again(runs
     work = runs.result / ".work"
     assert not list(work.glob("chunk-0005*"))
     assert_whole(runs)
-    path = min(
-        work.glob("chunk-*-alpha-*.npy")
-    )  # with two workers, before the third of a shot begins, another has ended
+    # With two workers, before the third of a shot begins, another has ended.
+    path = min(work.glob("chunk-*-alpha-*.npy"))
     damaged = path.name[: len("chunk-0000")]
     os.truncate(path, path.stat().st_size // 2)
     kept = {path.name.removesuffix(".json") for path in work.glob("chunk-*.json")} - {damaged}
