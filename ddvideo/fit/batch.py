@@ -81,8 +81,10 @@ class Sampler:
             if "flow" in observation:
                 flow = observation["flow"].astype(np.float32)
                 flows[t] = cv2.resize(flow, size, interpolation=cv2.INTER_AREA) * factor
-                confidence = observation["confidence"].astype(np.float32)
-                confidences[t] = cv2.resize(confidence, size, interpolation=cv2.INTER_AREA)
+                confidences[t] = 1
+                if "confidence" in observation:
+                    confidence = observation["confidence"].astype(np.float32)
+                    confidences[t] = cv2.resize(confidence, size, interpolation=cv2.INTER_AREA)
         return torch.from_numpy(flows).to(self._device), torch.from_numpy(confidences).to(self._device)
 
     def draw(self) -> Batch:

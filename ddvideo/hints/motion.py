@@ -12,7 +12,7 @@ from ddvideo.arrays import AnyArray, ByteArray, FloatArray
 from ddvideo.graph.barrier import barrier_distance
 from ddvideo.graph.superpixels import adjacent_labels, border_labels, mean_per_label, to_lab
 from ddvideo.motion.camera import flow_residual, residual_saliency
-from ddvideo.motion.flow import backward_warp, consistency, dense_flow, to_grey
+from ddvideo.motion.flow import backward_warp, dense_flow, to_grey
 
 __all__ = ["MotionEvidence", "mismatch", "motion_barrier", "observe_motion"]
 
@@ -24,8 +24,6 @@ _WINDOW_PX, _AVERAGED_PX = 4.0, 3.0
 _NOISE_LAB = 2.0
 _STEP_PX = 3
 """Models of the camera are fitted to every so many pixels of half the size, at which the flow has all its detail."""
-_HALF_TOLERANCE_PX = 0.5
-"""Error of going there and coming back, at half the size, at which the flow to the next frame is no more trusted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,10 +38,8 @@ class MotionEvidence:
     """``(h, w)``: speed that the camera does not explain, pixels from one frame to the next; 0 without a neighbour."""
     flows: Mapping[int, FloatArray]
     """``(h, w, 2)``, pixels, to the frames around it, by their offset."""
-    next_flow: FloatArray | None
-    """``(h/2, w/2, 2)``, pixels of the whole size, to the next frame; None for a shot's last one."""
-    confidence: FloatArray | None
-    """``(h/2, w/2)`` in [0, 1]: forward and backward flow to the next frame agree; likewise None."""
+    halved: Mapping[int, FloatArray]
+    """``(h/2, w/2, 2)``, the same in half the size, still in pixels of the whole."""
 
 
 def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
@@ -76,8 +72,7 @@ def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
         speed_px=speed,
         residual_px=_enlarged(residuals[0], size) if residuals else nothing,
         flows=flows,
-        next_flow=halved.get(1),
-        confidence=_confidence(here, greys[1], halved[1]) if 1 in flows else None,
+        halved=halved,
     )
 
 
@@ -87,14 +82,6 @@ def _shrunk(flow: FloatArray, size: tuple[int, int]) -> FloatArray:
 
 def _enlarged(values: FloatArray, size: tuple[int, int]) -> FloatArray:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _confidence(here: ByteArray, following: ByteArray, flow: FloatArray) -> FloatArray:
-    """Whether flow and its return agree, at half the size, at which the fit looks at most."""
-    half = flow.shape[1::-1]
-    small = [np.asarray(cv2.resize(grey, half, interpolation=cv2.INTER_AREA), np.uint8) for grey in (following, here)]
-    scale = np.array((half[0] / here.shape[1], half[1] / here.shape[0]), np.float32)
-    return consistency(flow * scale, dense_flow(*small), tolerance_px=_HALF_TOLERANCE_PX)
 
 
 def motion_barrier(flows: Mapping[int, FloatArray], labels: AnyArray, count: int) -> FloatArray:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from ddvideo.arrays import FloatArray
 from ddvideo.motion.flow import backward_warp
 
-__all__ = ["steady"]
+__all__ = ["LinksInTime", "TimeLink", "steady"]
+
+TimeLink: TypeAlias = tuple[FloatArray, FloatArray]
+"""Flow ``(h, w, 2)`` to a neighbour in time, in pixels, and its confidence ``(h, w)``."""
+
+
+class LinksInTime(Protocol):
+    """The way from each frame to a neighbour, by the frame's index; None where there is none. A list is one."""
+
+    def __getitem__(self, t: int, /) -> TimeLink | None: ...
 
 
 def steady(
     maps: Sequence[FloatArray],
-    back: Sequence[tuple[FloatArray, FloatArray] | None],
-    ahead: Sequence[tuple[FloatArray, FloatArray] | None],
+    back: LinksInTime,
+    ahead: LinksInTime,
     *,
     memory: float = 0.8,
     trust: float = 0.0,
@@ -24,8 +34,7 @@ def steady(
 
     Args:
         maps: ``(h, w)``, one a frame.
-        back: per frame the flow to the one before, ``(h, w, 2)`` in pixels, and its confidence ``(h, w)``; None where
-            there is none.
+        back: per frame the way to the one before.
         ahead: likewise, to the one after.
         memory: part of the average that stays from frame to frame where the flow is sure; in [0, 1).
         trust: in [0, 1], confidence that every flow has at the least: smooth maps forgive a wrong one.
@@ -38,11 +47,11 @@ def steady(
     for order, links in ((range(len(maps)), back), (range(len(maps) - 1, -1, -1), ahead)):
         average: FloatArray | None = None
         for t in order:
-            link = links[t]
+            link, here = links[t], maps[t]
             if average is None or link is None:
-                average = maps[t]
+                average = here
             else:
                 kept = np.float32(memory) * np.maximum(link[1], np.float32(trust))
-                average = maps[t] + kept * (backward_warp(average, link[0]) - maps[t])
+                average = here + kept * (backward_warp(average, link[0]) - here)
             out[t] += np.float32(0.5) * average
     return out

@@ -31,6 +31,7 @@ from ddvideo.hints.haze import (
 from ddvideo.motion.flow import consistency, dense_flow, to_grey
 from ddvideo.motion.steady import steady
 from ddvideo.tasks.task import Layer, Phase, Task, Term
+from ddvideo.tasks.time_links import TimeLinks
 from ddvideo.tasks.window import Conclusion, Footage, Memory, Neighbourhood, Observation, Render, Seeds, Window
 
 __all__ = ["DEHAZE"]
@@ -164,7 +165,8 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
             f"{_where(window)}: nothing is densely hazed, so that the airlight is uncertain; --airlight R,G,B tells it"
         )
     maps = [_calm(through, frame, state.airlight) for through, frame in zip(maps, window.frames, strict=True)]
-    through = 1 - np.float32(state.strength) * (1 - steady(maps, *_links(window), memory=_MEMORY, trust=_TRUST))
+    back, ahead = (TimeLinks(window, step) for step in (-1, 1))
+    through = 1 - np.float32(state.strength) * (1 - steady(maps, back, ahead, memory=_MEMORY, trust=_TRUST))
     airlight = np.broadcast_to(state.airlight.astype(np.float16), (len(maps), 1, 1, 3))
     return Conclusion(
         maps={"transmission_map": through.astype(np.float16), "airlight": airlight},
@@ -186,28 +188,6 @@ def _calm(through: FloatArray, frame: ByteArray, airlight: FloatArray) -> FloatA
     contrast = cv2.blur(away, (_CALM_PX, _CALM_PX))
     lifted = np.maximum(through, _FLOOR) * np.maximum(_TELLING / np.maximum(contrast, 1e-3), 1)
     return np.asarray(np.maximum(through, np.minimum(lifted, _CALM_MOST)), np.float32)
-
-
-_Link = tuple[FloatArray, FloatArray]
-
-
-def _links(window: Window) -> tuple[list[_Link | None], list[_Link | None]]:
-    """Flow and confidence from each frame of a window to the one before and to the one after, at working size."""
-    count = len(window.indices)
-    back: list[_Link | None] = [None] * count
-    ahead: list[_Link | None] = [None] * count
-    for t in range(count - 1):
-        here, there = window.observations[t], window.observations[t + 1]
-        if window.indices[t + 1] == window.indices[t] + 1 and "flow" in here and "flow_back" in there:
-            forth, home = _at(window.size, here["flow"]), _at(window.size, there["flow_back"])
-            ahead[t] = forth, consistency(forth, home)
-            back[t + 1] = home, consistency(home, forth)
-    return back, ahead
-
-
-def _at(size: tuple[int, int], flow: AnyArray) -> FloatArray:
-    """A flow in pixels of the working size, at that size."""
-    return np.asarray(cv2.resize(flow.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:

@@ -35,8 +35,10 @@ from ddvideo.hints.place import relative_places
 from ddvideo.hints.regions import Painted, Regions
 from ddvideo.hints.threshold import likelihood, still_threshold
 from ddvideo.media.working import working_frame
+from ddvideo.motion.steady import steady
 from ddvideo.tasks.hinted import Hinted, hint_keys, look_at_hints
 from ddvideo.tasks.task import Layer, Phase, Task, Term
+from ddvideo.tasks.time_links import TimeLinks
 from ddvideo.tasks.window import (
     Codes,
     Conclusion,
@@ -76,6 +78,8 @@ FAINT_EDGE = 1e-4
 _HIDING = 12
 """An alpha over so many 255ths hides the background."""
 _ANCHOR_FRAMES = 8
+_STEADIED = 0.7
+"""Part of alpha that stays from frame to frame where the flow is sure."""
 _VOTED = "anchor_voted_"
 
 
@@ -129,10 +133,10 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
         "centre": centre_prior(labels, count),
         "speed_px": np.array(motion.speed_px, np.float32),
     }
-    if motion.next_flow is not None and motion.confidence is not None:
-        scale = np.array((size[0] / small[0].shape[1], size[1] / small[0].shape[0]), np.float32)
-        observed["flow"] = (motion.next_flow * scale).astype(np.float16)
-        observed["confidence"] = motion.confidence.astype(np.float16)
+    scale = np.array((size[0] / small[0].shape[1], size[1] / small[0].shape[0]), np.float32)
+    for name, offset in (("flow", 1), ("flow_back", -1)):
+        if offset in motion.halved:
+            observed[name] = (motion.halved[offset] * scale).astype(np.float16)
     return observed
 
 
@@ -280,11 +284,10 @@ def _unmirrored(state: _State, found: FloatArray) -> FloatArray:
 
 
 def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
-    """Mean of the vote and, after a fit, of the fitted alpha."""
+    """What was voted last, steadied along the flow: the outlines of superpixels differ from frame to frame."""
     state: _State = seeds.state
-    alpha = np.empty((len(window.indices), *window.size), np.float16)
-    for t, voted in enumerate(Painted(state.regions, state.likelihood)):
-        alpha[t] = voted
+    voted = list(Painted(state.regions, state.likelihood))
+    alpha = steady(voted, TimeLinks(window, -1), TimeLinks(window, 1), memory=_STEADIED).astype(np.float16)
     if state.hinted is not None:
         state.hinted.held(alpha)
     share = float((alpha > 0.5).mean())

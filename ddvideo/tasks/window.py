@@ -25,7 +25,8 @@ __all__ = [
 
 Observation: TypeAlias = Mapping[str, AnyArray]
 """What one frame tells. The engine reads ``flow`` ``(h, w, 2)`` (to the next frame, in pixels of the working
-size) and ``confidence`` ``(h, w)`` in [0, 1] where they are there, at any size; all else is the task's own."""
+size) and its ``confidence`` ``(h, w)`` in [0, 1] (1 without) where they are there, at any size; all else is the task's
+own."""
 
 Memory: TypeAlias = Mapping[str, AnyArray]
 """What is decided once for a shot and handed to its chunks."""

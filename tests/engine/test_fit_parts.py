@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import time
 import weakref
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -191,6 +192,18 @@ def test_the_points_of_a_pair_are_one_scene_point(size_px, points):
     torch.testing.assert_close(confidence[inside], (here[..., 0][inside] + 1) / 2, atol=0.02, rtol=0)
     assert not confidence[~has_next].any()
     assert torch.equal(here[~has_next], there[~has_next])
+
+
+def test_a_flow_without_a_confidence_is_believed():
+    window, seeds = pan_window()
+    window = replace(window, observations=[{"flow": seen["flow"]} for seen in window.observations])
+    phase = Phase(name="p", terms=(), layers=(), steps=1, size_px=60, pairs=5, points=400)
+    batch = Sampler(window, seeds, phase, "cpu", torch.Generator().manual_seed(0)).draw()
+    has_next = torch.tensor([True, False, True, True, False])[batch.position[:5]]
+    believed = batch.confidence[:, 0][has_next]
+    assert set(believed.unique().tolist()) == {0.0, 1.0}  # 0: the flow leads out of the frame
+    assert 0.5 < believed.mean() < 1
+    assert not batch.confidence[:, 0][~has_next].any()
 
 
 @pytest.mark.parametrize("pairs", [2, 5, 7])

@@ -192,7 +192,8 @@ def test_what_moves_on_its_own_is_found(ground):
     assert evidence.speed_px == pytest.approx(4 * np.hypot(3.5, 0.5), rel=0.15)
     np.testing.assert_allclose(np.median(evidence.flows[1][~near], 0), [-1.5, 0.5], atol=0.2)
     np.testing.assert_allclose(np.median(evidence.flows[1][42:66, 76:114].reshape(-1, 2), 0), [2, 0], atol=0.2)
-    assert evidence.confidence[42:66, 76:114].mean() > 0.9
+    assert evidence.halved.keys() == evidence.flows.keys()
+    np.testing.assert_allclose(np.median(evidence.halved[-4][21:33, 38:57].reshape(-1, 2), 0), [-8, 0], atol=0.4)
 
 
 def test_a_pure_pan_is_no_motion(ground):
@@ -210,7 +211,7 @@ def test_frames_without_neighbours(ground):
     np.testing.assert_array_equal(alone.seed, np.zeros((H, W), np.float32))
     assert alone.speed_px == 0
     assert alone.flows == {}
-    assert alone.confidence is None
+    assert alone.halved == {}
     last = observe_motion({0: frame, -1: panned(ground, -1, True)})
     assert 1 not in last.flows
     assert last.seed[40:68, 74:116].mean() > 0.5
