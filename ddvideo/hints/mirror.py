@@ -25,9 +25,9 @@ _LEAST_SHARE, _MOST_SHARE = 0.08, 0.6
 """Parts of the region that may lie below the line; of less, chance alone can be alike."""
 _LARGER = 0.3
 """Of two lines with the same likeness, the one with more below it is preferred by this power of its share."""
-_LEAST_LIKENESS = 0.3
+_LEAST_LIKENESS = 0.32
 """Correlation, in half of a shot's frames or more, from which on there is a mirror image. Of what floats it is 0.35 and
-more, of what was taken for water and is none 0.2. What is alike above and below has more: it is asked on water only."""
+more; chance comes to 0.2 to 0.28. What is alike above and below has more, too: it is asked on water only."""
 _STEADY_FRAMES = 3.0
 
 

@@ -30,8 +30,11 @@ def thing(t, *, mirrored=True):
     return above, above | ((image if mirrored else base) & (y >= WATERLINE))
 
 
-def clip(*, mirrored):
-    """Frames of a blotched thing over ground; below it its dim image upside down, or a base with other blotches."""
+def clip(*, mirrored, broken=0.0):
+    """Frames of a blotched thing over ground; below it its dim image upside down, or a base with other blotches.
+
+    ``broken``: that part of the image has other blotches, too.
+    """
     rng = np.random.default_rng(3)
     skin, other, ground = (
         cv2.resize(rng.integers(low, low + 90, (H // 4, W // 4, 3)).astype(np.uint8), (W, H)).astype(np.float32)
@@ -43,7 +46,7 @@ def clip(*, mirrored):
         above, whole = thing(t, mirrored=mirrored)
         picture = np.where(above[..., None], np.roll(skin, t, 1), ground + rng.normal(0, 3, (H, W, 3)))
         flipped = picture[np.clip(2 * WATERLINE - 1 - y, 0, H - 1)] * 0.7
-        below = flipped if mirrored else np.roll(other, t, 1)
+        below = (1 - broken) * flipped + broken * np.roll(other, t, 1) if mirrored else np.roll(other, t, 1)
         picture = np.where((whole & ~above)[..., None], below, picture)
         frames.append(np.clip(picture, 0, 255).astype(np.uint8))
         regions.append(whole)
@@ -64,6 +67,15 @@ def test_what_lies_below_the_water_line_is_a_mirror_image():
         above, _ = thing(t)
         assert found[t][whole & ~above].mean() > 0.9, "the image is found"
         assert found[t][above].mean() < 0.1, "and the thing is left"
+
+
+@pytest.mark.parametrize(("broken", "is_found"), [(0.8, True), (1.0, False)])
+def test_an_image_broken_by_ripples_is_found_as_long_as_a_third_is_alike(broken, is_found):
+    decisions = Decisions()
+    found = found_in(*clip(mirrored=True, broken=broken), decisions)
+    assert found.any() == is_found
+    likeness = float(decisions.arrays()["decided_mirrored"])
+    assert likeness == pytest.approx(0.34 if is_found else 0.24, abs=0.02)
 
 
 def test_what_a_thing_stands_on_is_no_mirror_image():
