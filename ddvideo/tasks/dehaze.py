@@ -31,7 +31,7 @@ from ddvideo.hints.haze import (
 from ddvideo.motion.flow import consistency, dense_flow, to_grey
 from ddvideo.motion.steady import steady
 from ddvideo.tasks.task import Layer, Phase, Task, Term
-from ddvideo.tasks.time_links import TimeLinks
+from ddvideo.tasks.time_links import FLOWS, TimeLinks
 from ddvideo.tasks.window import Conclusion, Footage, Memory, Neighbourhood, Observation, Render, Seeds, Window
 
 __all__ = ["DEHAZE"]
@@ -75,7 +75,7 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
     height, width = greys[0].shape
     half = (max(width // 2, 1), max(height // 2, 1))
     seen = {}
-    for name, offset in (("flow", 1), ("flow_back", -1)):
+    for offset, name in FLOWS.items():
         if offset in greys:
             flow = dense_flow(greys[0], greys[offset])
             seen[name] = cv2.resize(flow, half, interpolation=cv2.INTER_AREA).astype(np.float16)

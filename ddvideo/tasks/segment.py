@@ -38,7 +38,7 @@ from ddvideo.media.working import working_frame
 from ddvideo.motion.steady import steady
 from ddvideo.tasks.hinted import Hinted, hint_keys, look_at_hints
 from ddvideo.tasks.task import Layer, Phase, Task, Term
-from ddvideo.tasks.time_links import TimeLinks
+from ddvideo.tasks.time_links import FLOWS, TimeLinks
 from ddvideo.tasks.window import (
     Codes,
     Conclusion,
@@ -134,7 +134,7 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
         "speed_px": np.array(motion.speed_px, np.float32),
     }
     scale = np.array((size[0] / small[0].shape[1], size[1] / small[0].shape[0]), np.float32)
-    for name, offset in (("flow", 1), ("flow_back", -1)):
+    for offset, name in FLOWS.items():
         if offset in motion.halved:
             observed[name] = (motion.halved[offset] * scale).astype(np.float16)
     return observed

@@ -10,9 +10,10 @@ from ddvideo.motion.flow import consistency
 from ddvideo.motion.steady import TimeLink
 from ddvideo.tasks.window import Window
 
-__all__ = ["TimeLinks"]
+__all__ = ["FLOWS", "TimeLinks"]
 
-_FLOWS = {1: "flow", -1: "flow_back"}
+FLOWS = {1: "flow", -1: "flow_back"}
+"""Names in a frame's observation of its flow to the frame after and to the one before."""
 
 
 class TimeLinks:
@@ -35,7 +36,7 @@ class TimeLinks:
         return None if there is None or back is None else (there, consistency(there, back))
 
     def _flow(self, t: int, step: int) -> FloatArray | None:
-        seen, name, size = self._window.observations[t], _FLOWS[step], self._window.size[::-1]
+        seen, name, size = self._window.observations[t], FLOWS[step], self._window.size[::-1]
         if name not in seen:
             return None
         return np.asarray(cv2.resize(seen[name].astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
