@@ -16,6 +16,7 @@ __all__ = [
     "ChunkJob",
     "ChunkRecord",
     "Common",
+    "FieldOrder",
     "InputInfo",
     "InputKind",
     "InputPath",
@@ -29,6 +30,7 @@ __all__ = [
     "first_path",
 ]
 
+FieldOrder = Literal["progressive", "tff", "bff"]
 InputKind = Literal["video", "image", "frames"]
 Stage = Literal["probe", "plan", "prior", "chunk", "merge", "done"]
 InputPath: TypeAlias = Path | tuple[Path, ...]
@@ -71,6 +73,24 @@ class InputInfo:
     warnings: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
     """Of several images that are one input, all of them in their order; empty for every other input."""
+    has_alpha: bool = False
+    """Whether the input carries transparency; frames are composited over black, ``Frame.alpha`` holds it."""
+    chroma_location: str = "unspecified"
+    """Where subsampled chroma lies (``left``, ``center``, ``topleft``, ...), by FFmpeg's name."""
+    field_order: FieldOrder = "progressive"
+    """Which field of an interlaced frame is shown first."""
+    is_deinterlaced: bool = False
+    """Whether interlaced frames are deinterlaced on reading."""
+    origin_seconds: Fraction = Fraction(0)
+    """Time of the container that counts as zero: it is subtracted from all its timestamps."""
+    mastering_display: str = ""
+    """Mastering display of PQ footage (SMPTE ST 2086), in x264's notation; empty where there is none."""
+    content_light: str = ""
+    """MaxCLL and MaxFALL in cd/m2 (CTA-861.3), in x264's notation; empty where there are none."""
+    icc_profile: bytes = b""
+    """ICC profile of a still's RGB samples; empty where there is none."""
+    exif: bytes = b""
+    """EXIF block of a still, with its orientation set to upright; empty where there is none."""
 
     @property
     def source(self) -> InputPath:

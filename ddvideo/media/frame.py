@@ -17,12 +17,16 @@ __all__ = ["Frame", "Source", "frame_range"]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One frame: ``rgb`` is ``(H, W, 3)``, uint8, or full-range uint16 where the input is deeper than 8 bits."""
+    """One frame: ``rgb`` is ``(H, W, 3)``, uint8, or full-range uint16 where the input is deeper than 8 bits.
+
+    ``alpha`` is ``(H, W)`` of the same type where the input carries transparency; ``rgb`` is over black then.
+    """
 
     index: int
     pts_seconds: Fraction
     duration_seconds: Fraction
     rgb: AnyArray
+    alpha: AnyArray | None = None
 
 
 class Source(Protocol):
