@@ -8,12 +8,14 @@ from typing import Any, Literal, get_args
 
 from ddvideo.errors import UsageError
 
-__all__ = ["FORMATS", "PRESETS", "OutputFormat", "Preset", "Settings"]
+__all__ = ["FORMATS", "INTERLACED", "PRESETS", "Interlaced", "OutputFormat", "Preset", "Settings"]
 
 Preset = Literal["fast", "balanced", "quality"]
 OutputFormat = Literal["auto", "mp4", "png"]
+Interlaced = Literal["deinterlace", "keep"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
+INTERLACED: tuple[Interlaced, ...] = get_args(Interlaced)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class Settings:
     together: bool = False
     """The frames are images of one scene or with one mark, not a video: one shot, and neighbours do not follow each
     other in time."""
+    interlaced: Interlaced = "deinterlace"
+    """What becomes of interlaced frames when they are read."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -83,6 +83,9 @@ class InputInfo:
     """Whether interlaced frames are deinterlaced on reading."""
     origin_seconds: Fraction = Fraction(0)
     """Time of the container that counts as zero: it is subtracted from all its timestamps."""
+    clock_parts: tuple[tuple[Fraction, Fraction, Fraction], ...] = ()
+    """Where the container's clock starts anew (joined recordings): for each part its first and last time on the clock,
+    and the seconds that are added to its times before ``origin_seconds`` is subtracted. Empty for all other inputs."""
     mastering_display: str = ""
     """Mastering display of PQ footage (SMPTE ST 2086), in x264's notation; empty where there is none."""
     content_light: str = ""

@@ -2,24 +2,27 @@
 
 A stream that tells its matrix and range is believed. One that does not is read as players do: BT.709 from 1280 px
 width or more than 576 lines on, BT.601 below; limited range. The matrix that was used to read is used, and tagged, when
-layers are written, so that a colour that goes in comes out. Layers are written in limited range, which every player
+layers are written, so that a colour that goes in comes out. So is the place of the chroma samples. Layers are written in limited range, which every player
 understands, and which swscale writes without bias (into full range it is off by up to one level: measured).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from av import VideoFormat, VideoFrame
+from av import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from ddvideo.arrays import AnyArray
+from ddvideo.media.pixels import bit_depth, has_alpha_channel, is_rgb
+from ddvideo.media.siting import DEFAULT_LOCATION, UNSPECIFIED, Siting
 from ddvideo.types import InputInfo
 
 __all__ = [
     "FULL_RANGE",
+    "GREY",
     "LIMITED_RANGE",
     "PRIMARIES",
     "SPACES",
@@ -27,7 +30,6 @@ __all__ = [
     "Colour",
     "RgbReader",
     "RgbWriter",
-    "bit_depth",
     "name_of",
 ]
 
@@ -90,11 +92,6 @@ def name_of(code: int, table: dict[str, int]) -> str:
     return next((name for name, value in table.items() if value == code), "unspecified")
 
 
-def bit_depth(pix_fmt: str) -> int:
-    """Bits of the deepest component of a pixel format."""
-    return max(component.bits for component in VideoFormat(pix_fmt).components)
-
-
 @dataclass(frozen=True)
 class Colour:
     """How YUV numbers mean colours: matrix (code point), full or limited range; primaries and transfer pass through."""
@@ -103,6 +100,7 @@ class Colour:
     full_range: bool
     primaries: int = 2
     transfer: int = 2
+    chroma_location: str = DEFAULT_LOCATION
 
     @classmethod
     def of(cls, info: InputInfo) -> Colour:
@@ -116,6 +114,7 @@ class Colour:
             full_range=info.colour_range == "full",
             primaries=PRIMARIES.get(info.colour_primaries, 2),
             transfer=TRANSFERS.get(info.colour_transfer, 2),
+            chroma_location=DEFAULT_LOCATION if info.chroma_location == UNSPECIFIED else info.chroma_location,
         )
 
     @property
@@ -129,47 +128,77 @@ class Colour:
         return _SWS_MATRIX[self.space]
 
 
+GREY: Final = Colour(space=1, full_range=True, primaries=1, transfer=1)
+"""How grey layers are tagged (BT.709), whatever the input: they are shares, not light of the scene."""
+
+
 class RgbReader:
     """Turns decoded frames of one input into ``(H, W, 3)`` RGB, uint8 or full-range uint16, of the input's size."""
 
     def __init__(self, info: InputInfo) -> None:
         self._size = (info.width, info.height)
         self._colour = Colour.of(info)
-        self._format = "rgb24" if info.bit_depth <= 8 else "rgb48le"
+        self._is_deep = info.bit_depth > 8
         self._codec = info.codec
         self._reformatter = VideoReformatter()
+        self._sited = Siting(info.chroma_location)
 
-    def __call__(self, frame: VideoFrame) -> AnyArray:
-        """Convert one frame; the array is the caller's own."""
-        rgb = self._reformatter.reformat(
+    def __call__(self, frame: VideoFrame) -> tuple[AnyArray, AnyArray | None]:
+        """Convert one frame.
+
+        Returns:
+            The picture, over black where the frame carries transparency, and that as ``(H, W)``, 0 is transparent. Both
+            are the caller's own.
+        """
+        name = frame.format.name
+        carries_alpha = has_alpha_channel(name)
+        pixels = self._convert(self._sited(frame), carries_alpha=carries_alpha)
+        if pixels.dtype == np.uint8:
+            rgb, alpha = pixels[..., :3], pixels[..., 3:]
+        elif is_rgb(name):
+            rgb, alpha = pixels[..., :3], scale_uint16(pixels[..., 3:], 65535 / _shifted_white(name))
+        else:
+            white = 255 << 8 if self._range(frame) == LIMITED_RANGE else _shifted_white(name)
+            rgb = scale_uint16(pixels[..., :3], 65535 / white)
+            alpha = scale_uint16(pixels[..., 3:], 65535 / _shifted_white(name))
+        if not carries_alpha:
+            return np.array(rgb), None
+        return over_black(rgb, alpha), np.array(alpha[..., 0])
+
+    def _convert(self, frame: VideoFrame, *, carries_alpha: bool) -> AnyArray:
+        names = ("rgba64le", "rgb48le") if self._is_deep else ("rgba", "rgb24")
+        return self._reformatter.reformat(
             frame,
             width=self._size[0],
             height=self._size[1],
-            format=self._format,
+            format=names[0] if carries_alpha else names[1],
             src_colorspace=self._colour.matrix,
             dst_colorspace=self._colour.matrix,
             src_color_range=self._range(frame),
             dst_color_range=FULL_RANGE,
             interpolation=_QUALITY,
             threads=1,
-        )
-        pixels = rgb.to_ndarray()
-        if pixels.dtype == np.uint8 or _is_rgb(frame.format):
-            return np.array(pixels)
-        return scale_uint16(pixels, 65535 / self._white(frame))
-
-    def _white(self, frame: VideoFrame) -> int:
-        """The uint16 value that swscale gives white: it shifts deep samples to 16 bits and does not stretch them."""
-        if self._range(frame) == LIMITED_RANGE:
-            return 255 << 8
-        bits = bit_depth(frame.format.name)
-        return ((1 << bits) - 1) << (16 - bits)
+        ).to_ndarray()
 
     def _range(self, frame: VideoFrame) -> int:
-        image_gray = frame.format.name.startswith("gray") and self._codec not in _YUV_GRAY_CODECS
-        if _is_rgb(frame.format) or (image_gray and frame.color_range == 0):
+        name = frame.format.name
+        image_gray = name.startswith("gray") and self._codec not in _YUV_GRAY_CODECS
+        if is_rgb(name) or (image_gray and frame.color_range == 0):
             return FULL_RANGE
         return self._colour.range_code
+
+
+def over_black(rgb: AnyArray, alpha: AnyArray) -> AnyArray:
+    """``(H, W, 3)`` samples with straight ``(H, W, 1)`` alpha of the same type, composited over black."""
+    top = int(np.iinfo(rgb.dtype).max)
+    product = rgb.astype(np.uint32) * alpha
+    return np.asarray((product + top // 2) // top, dtype=rgb.dtype)
+
+
+def _shifted_white(pix_fmt: str) -> int:
+    """The uint16 value that swscale gives white: it shifts deep samples to 16 bits and does not stretch them."""
+    bits = bit_depth(pix_fmt)
+    return ((1 << bits) - 1) << (16 - bits)
 
 
 class RgbWriter:
@@ -179,6 +208,7 @@ class RgbWriter:
         self._colour = colour
         self._pix_fmt = pix_fmt
         self._reformatter = VideoReformatter()
+        self._sited = Siting(colour.chroma_location)
 
     def __call__(self, rgb: AnyArray) -> VideoFrame:
         """Convert one frame."""
@@ -186,8 +216,9 @@ class RgbWriter:
         if rgb.dtype == np.uint16:
             name, rgb = "rgb48le", scale_uint16(rgb, (255 << 8) / 65535)
         frame = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format=name)
+        frame.pts = 0
         return self._reformatter.reformat(
-            frame,
+            self._sited(frame),
             format=self._pix_fmt,
             src_colorspace=self._colour.matrix,
             dst_colorspace=self._colour.matrix,
@@ -202,7 +233,3 @@ def scale_uint16(array: AnyArray, factor: float) -> AnyArray:
     """``array`` times ``factor``, rounded and held in 0..65535."""
     scaled = np.rint(array.astype(np.float32) * np.float32(factor))
     return np.asarray(np.minimum(scaled, 65535), dtype=np.uint16)
-
-
-def _is_rgb(pixel_format: Any) -> bool:
-    return bool(pixel_format.is_rgb or pixel_format.has_palette)

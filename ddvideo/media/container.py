@@ -16,12 +16,10 @@ from av.video.stream import VideoStream
 from ddvideo.errors import InputError
 from ddvideo.media.limits import MAX_PIXELS, check_size
 
-__all__ = ["input_error", "open_input", "origin_seconds", "video_stream"]
+__all__ = ["input_error", "is_known", "open_input", "origin_seconds", "video_stream", "video_streams"]
 
 _DEFAULT_BONUS = 5_000_000
 _MAX_THREADS = 4
-# Broadcast formats count from whatever the clock of the sender was; all others from their own zero.
-_ARBITRARY_ORIGIN = frozenset({"mpegts", "mpeg", "rtp", "rtsp"})
 
 
 def input_error(error: OSError | av.FFmpegError, path: Path) -> InputError:
@@ -52,26 +50,41 @@ def open_input(path: Path) -> Iterator[InputContainer]:
         raise input_error(error, path) from error
     with container:
         for stream in container.streams.video:
-            stream.codec_context.options = limits
+            if is_known(stream):
+                stream.codec_context.options = limits
         yield container
+
+
+def is_known(stream: av.stream.Stream) -> bool:
+    """Whether FFmpeg has a decoder for a stream; PyAV gives those that it has none for no codec context."""
+    return stream.codec_context is not None
+
+
+def video_streams(container: InputContainer) -> list[VideoStream]:
+    """The streams with moving pictures: those that are not a cover picture or a thumbnail."""
+    aside = Disposition.attached_pic | Disposition.timed_thumbnails
+    return [stream for stream in container.streams.video if not stream.disposition & aside]
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The stream that is read: not a cover picture; then the default one; then the largest (FFmpeg's own rule).
 
     Raises:
-        InputError: there is no video stream, or one of an absurd size or an unknown codec.
+        InputError: there is no video stream, none with a known codec, or one of an absurd size.
     """
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    streams = video_streams(container)
     if not streams:
         what = "only sound" if container.streams.audio else "no video"
         raise InputError(f"{path}: it holds {what}; give a file with a video stream")
+    known = [stream for stream in streams if is_known(stream)]
+    if not known:
+        raise InputError(f"{path}: its pictures are in a codec that FFmpeg does not know; convert the file first")
 
     def score(stream: VideoStream) -> int:
         bonus = _DEFAULT_BONUS if stream.disposition & Disposition.default else 0
         return stream.codec_context.width * stream.codec_context.height + bonus
 
-    best = max(streams, key=score)
+    best = max(known, key=score)
     check_size(best.codec_context.width, best.codec_context.height, path)
     best.thread_type = "AUTO"
     best.codec_context.thread_count = min(_MAX_THREADS, os.cpu_count() or 1)
@@ -79,7 +92,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def origin_seconds(container: InputContainer) -> Fraction:
-    """What is subtracted from every timestamp of a container, so that time starts near zero."""
-    if _ARBITRARY_ORIGIN & set(container.format.name.split(",")) and container.start_time:
-        return Fraction(container.start_time, av.time_base)
-    return Fraction(0)
+    """The time of a container that counts as zero: when its first stream starts; 0 where that is before zero.
+
+    Sound that starts a little before zero is the encoder's lead-in (priming), which players cut off.
+    """
+    return Fraction(max(container.start_time or 0, 0), av.time_base)

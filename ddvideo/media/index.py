@@ -1,49 +1,69 @@
 """The frame index of a video: which frames it has, when each is shown, and where decoding may start.
 
-One pass over the packets, without decoding, gives all of it for a whole file. Where packets do not tell the truth
-(missing or repeated timestamps, invisible frames, leading frames that lean on what was cut away), frames are decoded
-and counted instead.
+What the decoder gives, in the order in which it gives it, is the truth; packets are a hint for seeking. A short file is
+decoded once to build its index, and so is a long one whose packets do not tell the truth: stamps that are missing,
+repeated or run back, fields in packets of their own, frames that are never shown. Of other long files the first
+frames are decoded, and have to be those that the packets promise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
-import av
 import numpy as np
-from av import Packet, VideoFrame
-from av.container import InputContainer
-from av.stream import Stream
+from av import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ddvideo.errors import InputError
 from ddvideo.media.container import open_input, video_stream
+from ddvideo.media.decoding import Decoding, PacketMark
+from ddvideo.media.packets import NO_STAMP, PacketScan
+from ddvideo.media.pixels import is_transparent
+from ddvideo.media.timeline import Timeline, mend_times
 
-__all__ = ["FrameIndex", "build_index", "decode_all"]
+__all__ = ["FrameIndex", "build_index"]
 
-_HIDDEN_FRAME_CODECS = frozenset({"vp8", "libvpx"})
-_DRAIN_TRIES = 64
-_TRUNCATED_FRAMES = Fraction(3, 2)
+# VP8 and VP9 code reference frames that are never shown; H.264 may keep each field in a packet of its own.
+_NEVER_TRUSTED = frozenset({"vp8", "vp9", "libvpx", "libvpx-vp9"})
+_FIELD_CODECS = frozenset({"h264", "hevc", "vc1"})
+_SHORT_PIXELS = 1_000_000_000
+"""A file of so many pixels is decoded in about three seconds."""
+_TRIAL_FRAMES = 64
 _GAP_FRAMES = 10
+LONGEST_START_SECONDS = 10
+"""FFmpeg takes a longer step in time for a change of the clock (``-dts_delta_threshold``)."""
 
 
 @dataclass(frozen=True)
 class FrameIndex:
     """Frames in the order they are shown, times in ticks of ``time_base``.
 
-    ``pts`` is strictly increasing. ``keys`` are the timestamps that decoding can start at. ``by_order`` tells that the
-    decoder gives no timestamps: a frame is known by its place only, and reading starts at the first one.
+    ``pts`` is strictly increasing. ``packets`` has the number of each frame's packet, ``keys`` the packets that decoding
+    can start at, in the order of their frames: rank of the key frame, packet number, stamp and byte position.
+    ``by_order`` tells that frames cannot be told by their packets: reading starts at the first one.
     """
 
     time_base: Fraction
     pts: NDArray[np.int64]
-    keys: NDArray[np.int64]
     last_duration: int
+    packets: NDArray[np.int64]
+    marks: dict[PacketMark, int] = field(repr=False)
+    keys: NDArray[np.int64] = field(repr=False)
+    origin_seconds: Fraction = Fraction(0)
+    clock_parts: tuple[tuple[Fraction, Fraction, Fraction], ...] = ()
     by_order: bool = False
+    seeks_bytes: bool = False
+    is_interlaced: bool = False
+    is_transparent: bool = False
+    is_decoded: bool = False
+    undecodable: frozenset[int] = frozenset()
+    damaged: frozenset[int] = frozenset()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -56,36 +76,25 @@ class FrameIndex:
         return bool(np.abs(self.pts - even).max() > 1.0)
 
 
-def decode_all(container: InputContainer, stream: VideoStream, *, from_key: bool = False) -> Generator[VideoFrame]:
-    """Decode ``stream`` to its end, stepping over what is damaged.
+@dataclass
+class _Shown:
+    """What the decoder gave, frame by frame."""
 
-    ``from_key`` drops packets up to the first key frame, as is needed after a seek.
-    """
-    waiting = from_key
-    try:
-        for packet in container.demux(stream):
-            if waiting and packet.size and not packet.is_keyframe:
-                continue
-            waiting = False
-            if packet.size:
-                yield from _decode(packet)
-    except av.FFmpegError:
-        pass  # a damaged tail: what was read so far is still drained below
-    for _ in range(_DRAIN_TRIES):
-        try:
-            yield from stream.codec_context.decode(None)
-            return
-        except av.error.EOFError:
-            return
-        except av.FFmpegError:
-            continue
+    packets: list[int] = field(default_factory=list)
+    stamps: list[int | None] = field(default_factory=list)
+    corrupt: list[bool] = field(default_factory=list)
+    is_numbered: bool = True
+    is_interlaced: bool = False
+    is_transparent: bool = False
+    errors: int = 0
 
-
-def _decode(packet: Packet[VideoStream]) -> list[VideoFrame]:
-    try:
-        return packet.decode()
-    except av.FFmpegError:
-        return []
+    def add(self, number: int | None, frame: VideoFrame) -> None:
+        self.is_numbered &= number is not None
+        self.packets.append(-1 if number is None else number)
+        self.stamps.append(frame.pts)
+        self.corrupt.append(bool(frame.is_corrupt))
+        self.is_interlaced |= bool(frame.interlaced_frame)
+        self.is_transparent = self.is_transparent or is_transparent(frame)
 
 
 def build_index(path: Path) -> tuple[FrameIndex, VideoFrame]:
@@ -95,91 +104,179 @@ def build_index(path: Path) -> tuple[FrameIndex, VideoFrame]:
         InputError: the file cannot be read, holds no video, or no frame of it can be decoded.
     """
     with open_input(path) as container:
-        stream = video_stream(container, path)
-        scan = _Scan(container, stream)
-        doubtful = scan.doubtful or stream.codec_context.name in _HIDDEN_FRAME_CODECS
+        scan = PacketScan(container, video_stream(container, path))
+    shown, first, stream_rate, is_whole = _decode(path, scan)
+    usual_step = 1 / (stream_rate * scan.time_base)
+    if is_whole:
+        return _from_frames(scan, shown, usual_step), first
+    return _from_packets(scan, shown, usual_step), first
+
+
+def _decode(path: Path, scan: PacketScan) -> tuple[_Shown, VideoFrame, Fraction, bool]:
+    """Decode all frames, or of a long file that its packets describe, the first ones; and whether that was all."""
     with open_input(path) as container:
         stream = video_stream(container, path)
-        frames = decode_all(container, stream)
-        first = next(frames, None)
-        if first is None:
-            raise InputError(f"{path}: no frame can be decoded; the file is damaged or cut off")
-        shown = [first.pts, *(frame.pts for frame in frames)] if doubtful else []
-        frames.close()
+        pixels = stream.codec_context.width * stream.codec_context.height * len(scan)
+        decoding = Decoding(container, stream)
+        shown = _Shown()
+        with closing(decoding.frames()) as frames:
+            first = None
+            for number, frame in islice(frames, _TRIAL_FRAMES):
+                first = first or frame
+                shown.add(number, frame)
+            if first is None:
+                raise InputError(f"{path}: no frame can be decoded; the file is damaged or cut off")
+            is_whole = pixels <= _SHORT_PIXELS or not _is_described(scan, shown, stream)
+            if is_whole:
+                for number, frame in frames:
+                    shown.add(number, frame)
+        shown.errors = decoding.errors
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-    if shown and (None in shown or len(set(shown)) != len(shown)):
-        step = max(1, round(1 / (rate * scan.time_base)))
-        ordered = np.arange(len(shown), dtype=np.int64) * step
-        return FrameIndex(scan.time_base, ordered, ordered[:1], step, by_order=True, warnings=scan.warnings), first
-    known = [value for value in shown if value is not None]
-    pts = np.array(sorted(known or scan.pts), dtype=np.int64)
-    if first.pts is not None:
-        pts = pts[pts >= first.pts]  # leading frames that lean on something before the start never come out
-    keys = np.array(sorted(set(scan.keys)), dtype=np.int64)
-    last = scan.last_duration(int(pts[-1])) or _usual_step(pts, rate, scan.time_base)
-    return FrameIndex(scan.time_base, pts, keys, last, warnings=(*scan.warnings, *_gap_warnings(pts, scan))), first
+    return shown, first, rate, is_whole
 
 
-class _Scan:
-    """One pass over all packets."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self.time_base = stream.time_base or Fraction(1, 90000)
-        self.pts: list[int] = []
-        self.keys: list[int] = []
-        self.durations: dict[int, int] = {}
-        self.doubtful = False
-        end_seconds = Fraction(0)
-        packets = 0
-        warnings = []
-        try:
-            for packet in container.demux():
-                if not packet.size:
-                    continue
-                if packet.pts is not None and packet.time_base:
-                    end_seconds = max(end_seconds, (packet.pts + (packet.duration or 0)) * packet.time_base)
-                if packet.stream_index == stream.index:
-                    packets += 1
-                    self._add(packet)
-        except av.FFmpegError as error:
-            warnings.append(f"the file is damaged: reading ends after {packets} frames ({error.strerror})")
-        self.doubtful |= not self.pts or len(set(self.pts)) != len(self.pts)
-        if stream.frames > packets:
-            warnings.append(f"the header promises {stream.frames} frames and the file holds {packets}: it is cut off")
-        elif "matroska" in container.format.name and container.duration:
-            missing = Fraction(container.duration, av.time_base) - end_seconds
-            if missing > _TRUNCATED_FRAMES / (stream.average_rate or stream.guessed_rate or 25):
-                warnings.append(
-                    f"the header promises {float(missing):.2f} s more than the file holds: "
-                    f"it seems cut off after {packets} frames"
-                )
-        self.warnings = tuple(warnings)
-        # MP4 keeps no duration with a frame, only steps in decoding order: the track's end tells the last one's.
-        whole_mp4 = "mp4" in container.format.name and stream.duration and not warnings
-        self._end = (stream.start_time or 0) + (stream.duration or 0) if whole_mp4 else None
-
-    def last_duration(self, last_pts: int) -> int:
-        """Ticks that the last frame is shown; 0 where nothing tells it."""
-        if self._end is not None and self._end > last_pts:
-            return self._end - last_pts
-        return self.durations.get(last_pts, 0)
-
-    def _add(self, packet: Packet[Stream]) -> None:
-        self.doubtful |= packet.is_corrupt or packet.pts is None
-        if packet.pts is None:
-            return
-        if packet.is_keyframe:
-            self.keys.append(packet.pts)
-        if not packet.is_discard:
-            self.pts.append(packet.pts)
-            self.durations[packet.pts] = packet.duration or 0
+def _is_described(scan: PacketScan, shown: _Shown, stream: VideoStream) -> bool:
+    """Whether the packets of a long file tell which frames it has: so far as its first frames show."""
+    name = stream.codec_context.name
+    if not scan.has_clear_stamps or not shown.is_numbered or name in _NEVER_TRUSTED:
+        return False
+    if shown.is_interlaced and name in _FIELD_CODECS:
+        return False
+    if _in_decode_order(scan, shown.packets):
+        return False
+    promised = np.sort(scan.pts[scan.is_shown])
+    promised = promised[promised >= (shown.stamps[0] or 0)]
+    return shown.stamps == promised[: len(shown.stamps)].tolist()
 
 
-def _usual_step(pts: NDArray[np.int64], rate: Fraction, time_base: Fraction) -> int:
-    return int(np.median(np.diff(pts))) if len(pts) > 1 else max(1, round(1 / (rate * time_base)))
+def _in_decode_order(scan: PacketScan, packets: Sequence[int]) -> bool:
+    """Whether stamps rise from packet to packet although the decoder reorders their frames.
+
+    Containers without presentation times (AVI), and files that were made from them, stamp packets so.
+    """
+    known = scan.pts[scan.pts != NO_STAMP]
+    return bool((np.diff(known) > 0).all() and (np.diff(packets) < 0).any())
 
 
-def _gap_warnings(pts: NDArray[np.int64], scan: _Scan) -> tuple[str, ...]:
+def _from_packets(scan: PacketScan, shown: _Shown, usual_step: Fraction) -> FrameIndex:
+    """The index of a file whose packets are trusted."""
+    order = np.argsort(scan.pts, kind="stable")
+    order = order[scan.is_shown[order] & (scan.pts[order] >= (shown.stamps[0] or 0))]
+    timeline = Timeline(scan.pts[order], 1, 0, ())
+    return _make(scan, shown, order, timeline, usual_step)
+
+
+def _from_frames(scan: PacketScan, shown: _Shown, usual_step: Fraction) -> FrameIndex:
+    """The index of a file that was decoded."""
+    numbers = np.array(shown.packets, np.int64)
+    by_order = not shown.is_numbered or len(np.unique(numbers)) != len(numbers)
+    restarts = scan.restarts()
+    stamps = np.array([NO_STAMP if stamp is None else stamp for stamp in shown.stamps], np.int64)
+    if (stamps != NO_STAMP).all() and (np.diff(stamps) > 0).all() and not restarts:
+        missing = np.empty(0, np.int64) if by_order else _undecodable(scan, shown, numbers, stamps)
+        both = np.concatenate([stamps, scan.pts[missing]])
+        order = np.argsort(both, kind="stable")
+        undecodable = frozenset(np.flatnonzero(order >= len(stamps)).tolist())
+        timeline = Timeline(both[order], 1, 0, ())
+        numbers = np.concatenate([numbers, missing])[order]
+        return _make(scan, shown, numbers, timeline, usual_step, by_order=by_order, undecodable=undecodable)
+    edges = np.searchsorted(restarts, numbers, side="right") if restarts and not by_order else np.zeros_like(numbers)
+    # A frame of a later run ends the one before it, however late the decoder gives the last frames of that.
+    edges = np.maximum.accumulate(edges)
+    runs = [[shown.stamps[place] for place in np.flatnonzero(edges == edge)] for edge in np.unique(edges)]
+    ordered = not by_order and _in_decode_order(scan, shown.packets)
+    timeline = mend_times(runs, in_decode_order=ordered, usual_step=usual_step)
+    return _make(scan, shown, numbers, timeline, usual_step, by_order=by_order)
+
+
+def _undecodable(
+    scan: PacketScan, shown: _Shown, numbers: NDArray[np.int64], stamps: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Numbers of the packets that hold a frame which the decoder refused. Without an error there are none: what does
+    not come out then is a second field, or is never shown."""
+    if not shown.errors or shown.is_interlaced:
+        return np.empty(0, np.int64)
+    absent = np.setdiff1d(np.flatnonzero(scan.is_shown & (scan.pts > stamps[0])), numbers)
+    return absent[~np.isin(scan.pts[absent], stamps)]
+
+
+def _make(
+    scan: PacketScan,
+    shown: _Shown,
+    numbers: NDArray[np.int64],
+    timeline: Timeline,
+    usual_step: Fraction,
+    *,
+    by_order: bool = False,
+    undecodable: frozenset[int] = frozenset(),
+) -> FrameIndex:
+    is_decoded = len(shown.packets) + len(undecodable) == len(numbers)
+    base, refine, times = scan.time_base, timeline.refine, timeline.times
+    step = int(np.median(np.diff(times))) if len(times) > 1 else max(1, round(usual_step * refine))
+    last = 0 if timeline.mended else scan.last_duration(int(numbers[-1]), int(times[-1]))
+    parts = tuple((start * base, stop * base, shift * base) for start, stop, shift in timeline.parts)
+    corrupt = {number for number, is_bad in zip(shown.packets, shown.corrupt, strict=True) if is_bad}
+    return FrameIndex(
+        time_base=base / refine,
+        pts=times,
+        last_duration=last or step,
+        packets=numbers,
+        marks=scan.keys,
+        keys=_key_rows(scan, numbers),
+        origin_seconds=_origin(scan, int(times[0]) * base / refine),
+        clock_parts=parts if len(parts) > 1 else (),
+        by_order=by_order,
+        seeks_bytes=len(parts) > 1 or timeline.mended > 0,
+        is_interlaced=shown.is_interlaced,
+        is_transparent=shown.is_transparent,
+        is_decoded=is_decoded,
+        undecodable=undecodable,
+        damaged=frozenset(np.flatnonzero(np.isin(numbers, list(corrupt))).tolist()) if corrupt else frozenset(),
+        warnings=(*scan.warnings, *_time_warnings(timeline, parts, base, shown), *_gap_warnings(times, base / refine)),
+    )
+
+
+def _origin(scan: PacketScan, begins: Fraction) -> Fraction:
+    """The time that counts as zero: when picture or sound begin, so that players need not wait for the first frame.
+
+    Sound that starts a little before zero is the encoder's lead-in, which players cut off. MP4 tells a late start on
+    purpose, in an edit list, and keeps it, unless it is none of the clip's own (:data:`LONGEST_START_SECONDS`).
+    """
+    if begins < 0:
+        return begins
+    starts = begins if scan.audio_start_seconds is None else max(min(scan.audio_start_seconds, begins), Fraction(0))
+    return Fraction(0) if scan.keeps_start and starts <= LONGEST_START_SECONDS else starts
+
+
+def _key_rows(scan: PacketScan, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rank, packet number, stamp and byte position of each key packet that has a frame, by rank."""
+    rank_of = {int(number): rank for rank, number in enumerate(numbers.tolist())}
+    rows = [(rank_of[number], number, *stamps) for number, stamps in scan.key_stamps.items() if number in rank_of]
+    return np.array(sorted(rows), np.int64).reshape(-1, 4)
+
+
+def _time_warnings(
+    timeline: Timeline, parts: Sequence[tuple[Fraction, ...]], base: Fraction, shown: _Shown
+) -> list[str]:
+    """Say which times are not those of the file."""
+    found = []
+    if len(parts) > 1:
+        frames = len(timeline.times)
+        places = np.searchsorted(timeline.times * float(base / timeline.refine), [float(p[0] + p[2]) for p in parts[1:]])
+        where = ", ".join(str(place) for place in places[:5].tolist())
+        found.append(
+            f"the file's clock starts anew {len(parts) - 1} times ({frames} frames, at {where}"
+            f"{', ...' if len(parts) > 6 else ''}): it is a joined recording, and its parts follow each other without a gap"
+        )
+    if timeline.mended:
+        found.append(
+            f"the times of {timeline.mended} of {len(shown.stamps)} frames are missing or wrong in the file: "
+            "they were set by the frames around them"
+        )
+    return found
+
+
+def _gap_warnings(pts: NDArray[np.int64], time_base: Fraction) -> tuple[str, ...]:
     """Tell holes in an otherwise even stream: a reader that resynchronises skips damage silently."""
     steps = np.diff(pts)
     if len(steps) < _GAP_FRAMES:
@@ -189,6 +286,6 @@ def _gap_warnings(pts: NDArray[np.int64], scan: _Scan) -> tuple[str, ...]:
     uneven = int((np.abs(steps - usual) > 0.1 * usual + 1).sum())
     if not 0 < len(holes) <= 3 or uneven > len(holes):
         return ()
-    seconds = pts * float(scan.time_base)
+    seconds = pts * float(time_base)
     where = ", ".join(f"{seconds[hole]:.2f} to {seconds[hole + 1]:.2f} s" for hole in holes)
     return (f"no frames from {where} in a stream that is even otherwise: the file may be damaged there",)

@@ -9,10 +9,10 @@ import numpy as np
 
 from ddvideo.arrays import AnyArray, FloatArray
 from ddvideo.media.container import open_input, video_stream
+from ddvideo.media.decoding import Decoding
 from ddvideo.media.image_header import is_image
 from ddvideo.media.image_source import list_frames
 from ddvideo.media.images import read_png_layer
-from ddvideo.media.index import decode_all
 from ddvideo.media.video_source import VideoSource
 
 __all__ = ["read_layer"]
@@ -40,7 +40,7 @@ def _read_video(path: Path) -> Iterator[FloatArray]:
     with open_input(path) as container:
         stream = video_stream(container, path)
         if _is_monochrome(stream.codec_context.extradata):
-            for picture in decode_all(container, stream):
+            for _, picture in Decoding(container, stream).frames():
                 # FFmpeg decodes 4:0:0 with a neutral chroma beside it; full-range luma is the alpha itself.
                 luma = np.frombuffer(bytes(picture.planes[0]), np.uint8).reshape(-1, picture.planes[0].line_size)
                 yield _unit(luma[: picture.height, : picture.width])

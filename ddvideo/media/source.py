@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ddvideo.config import Interlaced
 from ddvideo.errors import InputError, UsageError
 from ddvideo.media.frame import Source
 from ddvideo.media.image_header import IMAGE_SUFFIXES, check_header, is_image
@@ -16,12 +17,11 @@ from ddvideo.types import InputInfo, InputPath
 
 __all__ = ["open_source", "probe"]
 
-_CHECK_PIXELS = 1_000_000_000
-"""As many pixels are decoded to find damage before anything is begun: about three seconds' work."""
 
-
-def open_source(path: str | InputPath) -> Source:
+def open_source(path: str | InputPath, *, interlaced: Interlaced = "deinterlace") -> Source:
     """Open a video, a still, a folder of numbered frames, or a tuple of stills that are one input; a context manager.
+
+    ``interlaced`` says what becomes of interlaced frames of a video.
 
     Raises:
         InputError: it is missing, empty, unreadable, too large, without video, or no frame of it can be decoded; or
@@ -35,22 +35,21 @@ def open_source(path: str | InputPath) -> Source:
     if path.is_dir():
         return ImageSource(path)
     _check_file(path)
-    return ImageSource(path) if path.is_file() and is_image(path) else VideoSource(path)
+    return ImageSource(path) if path.is_file() and is_image(path) else VideoSource(path, interlaced=interlaced)
 
 
-def probe(path: str | InputPath) -> InputInfo:
+def probe(path: str | InputPath, *, interlaced: Interlaced = "deinterlace") -> InputInfo:
     """What the reader sees in an input; the frame count is exact.
 
-    Decodes a short video once to find damaged frames, of a long one only the end; ``warnings`` tells what was found.
+    A short video is decoded once, which finds damaged frames; of a long one, the beginning and the end.
 
     Raises:
         InputError, UsageError: as :func:`open_source`.
     """
-    with open_source(path) as source:
+    with open_source(path, interlaced=interlaced) as source:
         info = source.info
         if isinstance(source, VideoSource):
-            whole = info.frames * info.width * info.height <= _CHECK_PIXELS
-            source.check(0 if whole else info.frames - 1)
+            source.check(info.frames - 1)
         return replace(info, warnings=source.warnings)
 
 

@@ -20,7 +20,7 @@ from ddvideo.arrays import AnyArray
 from ddvideo.errors import OutputError, UsageError
 from ddvideo.media import x264
 from ddvideo.media.audio import AudioCopy
-from ddvideo.media.colour import FULL_RANGE, LIMITED_RANGE, Colour, RgbWriter
+from ddvideo.media.colour import FULL_RANGE, GREY, LIMITED_RANGE, Colour, RgbWriter
 from ddvideo.media.files import output_error, part_of, publish_file, remove_part, writing
 from ddvideo.media.samples import check_frame, to_depth
 from ddvideo.media.target import Target
@@ -42,7 +42,8 @@ class VideoSink:
         self._alpha = alpha
         self._quality = quality
         self._deep = self.pix_fmt.endswith("10le")
-        self._to_yuv = RgbWriter(Colour.of(like), self.pix_fmt)
+        self._colour = GREY if alpha else Colour.of(like)
+        self._to_yuv = RgbWriter(self._colour, self.pix_fmt)
         self._base = x264.time_base_for(like)
         self._shift = Fraction(0)
         self._last_pts: int | None = None
@@ -84,8 +85,10 @@ class VideoSink:
                     self._open(None)
 
     def _add_stream(self) -> VideoStream:
-        like, colour = self._like, Colour.of(self._like)
-        options = x264.options_for(self.pix_fmt, alpha=self._alpha, quality=self._quality)
+        like, colour = self._like, self._colour
+        options = x264.options_for(self.pix_fmt, alpha=self._alpha, quality=self._quality) | x264.signal_for(
+            like, self.pix_fmt, colour.chroma_location
+        )
         stream = self._container.add_stream("libx264", rate=like.fps, options=options)
         codec = stream.codec_context
         codec.width, codec.height, codec.pix_fmt = like.width, like.height, self.pix_fmt

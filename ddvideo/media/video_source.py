@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
@@ -12,31 +13,60 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
 
+import av
 import numpy as np
 from av import VideoFrame
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
+from ddvideo.config import Interlaced
 from ddvideo.errors import InputError, UsageError
 from ddvideo.media import colour
-from ddvideo.media.container import open_input, origin_seconds, video_stream
+from ddvideo.media.container import is_known, open_input, video_stream
+from ddvideo.media.decoding import Decoding
+from ddvideo.media.deinterlace import REACH_FRAMES, deinterlaced
 from ddvideo.media.frame import Frame, frame_range
-from ddvideo.media.index import FrameIndex, build_index, decode_all
+from ddvideo.media.hdr import check_base_layer, content_light, mastering_display
+from ddvideo.media.index import FrameIndex, build_index
 from ddvideo.media.limits import check_size
-from ddvideo.types import InputInfo
+from ddvideo.media.packets import NO_STAMP
+from ddvideo.media.pixels import bit_depth
+from ddvideo.media.siting import chroma_location
+from ddvideo.types import FieldOrder, InputInfo
 
 __all__ = ["VideoSource"]
 
 
-class VideoSource:
-    """A video file. Frames that cannot be decoded repeat the one before, so that count and times stay true."""
+_CODEC_NAMES = {"libdav1d": "av1", "libvpx-vp9": "vp9", "libvpx": "vp8"}
+# AVFieldOrder: 1 is progressive; 2 to 5 say which field is coded first and which is shown first.
+_FIELD_ORDERS: dict[int, FieldOrder] = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
 
-    def __init__(self, path: Path) -> None:
+
+class VideoSource:
+    """A video file. Frames that cannot be decoded repeat the one before, so that count and times stay true.
+
+    Args:
+        path: the file.
+        interlaced: what becomes of interlaced frames: they are deinterlaced, or kept as they are.
+    """
+
+    def __init__(self, path: Path, *, interlaced: Interlaced = "deinterlace") -> None:
         try:
             stat = path.stat()
         except OSError as error:
             raise InputError(f"{path}: there is no such file that can be read ({error.strerror})") from error
-        self.info, self._index, self._origin = _inspect(os.fspath(path), (stat.st_ino, stat.st_size, stat.st_mtime_ns))
-        self._repeated: set[int] = set()
-        self._damaged: set[int] = set()
+        info, self._index = _inspect(os.fspath(path), (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        if info.field_order != "progressive":
+            told = "deinterlaced (--interlaced keep leaves them)" if interlaced == "deinterlace" else "left as they are"
+            info = replace(
+                info,
+                is_deinterlaced=interlaced == "deinterlace",
+                warnings=(*info.warnings, f"the input is interlaced: its frames are {told}"),
+            )
+        self.info = info
+        self._rank_of = {number: rank for rank, number in enumerate(self._index.packets.tolist()) if number >= 0}
+        self._repeated: set[int] = set(self._index.undecodable)
+        self._damaged: set[int] = set(self._index.damaged)
         self._readers: WeakSet[Generator[Frame, None, None]] = WeakSet()
         self._closed = False
 
@@ -77,55 +107,71 @@ class VideoSource:
         return reader
 
     def check(self, start: int = 0, stop: int | None = None) -> None:
-        """Decode a range without converting it, to fill ``warnings``."""
+        """Decode a range without converting it, to fill ``warnings``; not needed where the index did that."""
+        if self._index.is_decoded:
+            return
         for _ in self._walk(frame_range(self.info, start, stop)):
             pass
 
     def _convert(self, wanted: range) -> Generator[Frame, None, None]:
         to_rgb = colour.RgbReader(self.info)
         base, pts = self._index.time_base, self._index.pts
-        for position, decoded in self._walk(wanted):
+        for position, decoded in self._progressive(wanted):
             shown = int(pts[position])
             last = position + 1 == len(pts)
             ticks = self._index.last_duration if last else int(pts[position + 1]) - shown
+            rgb, alpha = to_rgb(decoded)
             yield Frame(
                 index=position,
-                pts_seconds=shown * base - self._origin,
+                pts_seconds=shown * base - self.info.origin_seconds,
                 duration_seconds=ticks * base,
-                rgb=to_rgb(decoded),
+                rgb=rgb,
+                alpha=alpha if self.info.has_alpha else None,
             )
+
+    def _progressive(self, wanted: range) -> Iterator[tuple[int, VideoFrame]]:
+        """The frames of a range, deinterlaced where they are to be, as in a reading of the whole file."""
+        if not self.info.is_deinterlaced or not wanted:
+            yield from self._walk(wanted)
+            return
+        wider = range(max(wanted.start - REACH_FRAMES, 0), min(wanted.stop + REACH_FRAMES, self.info.frames))
+        for position, frame in deinterlaced(self._walk(wider)):
+            if position in wanted:
+                yield position, frame
 
     def _walk(self, wanted: range) -> Iterator[tuple[int, VideoFrame]]:
         """Decoded frames of a range. Starts at the key frame before it, and earlier where that does not suffice."""
         if not wanted:
             return
         keys = self._index.keys
-        first_pts = self._index.pts[wanted.start]
-        key = 0 if self._index.by_order else int(np.searchsorted(keys, first_pts, side="right")) - 1
+        key = -1 if self._index.by_order else int(np.searchsorted(keys[:, 0], wanted.start, side="right")) - 1
         back = 1
         while True:
             started = False
-            for found in self._walk_from(wanted, int(keys[key]) if key > 0 else None):
+            for found in self._walk_from(wanted, key):
                 if found is None:
                     break
                 started = True
                 yield found
             if started:
                 return
-            key, back = max(0, key - back), back * 4
+            key, back = max(-1, key - back), back * 4
 
-    def _walk_from(self, wanted: range, key_pts: int | None) -> Iterator[tuple[int, VideoFrame] | None]:
-        """One attempt from a key frame (None: from the start of the file). Gives None where it started too late."""
+    def _walk_from(self, wanted: range, key: int) -> Iterator[tuple[int, VideoFrame] | None]:
+        """One attempt from a key frame (0 or less: the start of the file). Gives None where it started too late."""
         position = wanted.start
         before: VideoFrame | None = None
+        seeks = key > 0
         with open_input(self.info.path) as container:
             stream = video_stream(container, self.info.path)
-            if key_pts is not None:
-                container.seek(key_pts, stream=stream, backward=True)
-            for place, frame in enumerate(decode_all(container, stream, from_key=key_pts is not None)):
-                rank = place if self._index.by_order else self._rank(frame)
+            if seeks and not self._seek(container, stream, key):
+                yield None
+                return
+            decoding = Decoding(container, stream, keys=self._index.marks if seeks else None)
+            for place, (number, frame) in enumerate(decoding.frames()):
+                rank = place if self._index.by_order else self._rank_of.get(-1 if number is None else number)
                 if rank is not None and rank >= position:
-                    if position < min(rank, wanted.stop) and before is None and key_pts is not None:
+                    if position < min(rank, wanted.stop) and before is None and seeks:
                         yield None
                         return
                     for gap in range(position, min(rank, wanted.stop)):
@@ -141,7 +187,7 @@ class VideoSource:
                         return
                 before = frame
             if before is None:
-                if key_pts is not None:
+                if seeks:
                     yield None
                     return
                 raise InputError(f"{self.info.path}: no frame can be decoded; the file is damaged")
@@ -149,12 +195,19 @@ class VideoSource:
                 self._repeated.add(gap)
                 yield gap, before
 
-    def _rank(self, frame: VideoFrame) -> int | None:
-        """The frame's place in the index; None for one that the index does not hold."""
-        if frame.pts is None:
-            return None
-        rank = int(np.searchsorted(self._index.pts, frame.pts))
-        return rank if rank < len(self._index.pts) and self._index.pts[rank] == frame.pts else None
+    def _seek(self, container: InputContainer, stream: VideoStream, key: int) -> bool:
+        """Go to a key frame: by its byte where the stamps do not say where it is, else by its stamp."""
+        _, _, stamp, byte = (int(value) for value in self._index.keys[key])
+        try:
+            if self._index.seeks_bytes and byte >= 0:
+                container.seek(byte, unsupported_byte_offset=True)
+            elif stamp == NO_STAMP:
+                return False
+            else:
+                container.seek(stamp, stream=stream, backward=True)
+        except av.FFmpegError:
+            return False
+        return True
 
 
 def _spans(indices: set[int]) -> str:
@@ -166,15 +219,15 @@ def _spans(indices: set[int]) -> str:
 
 
 @lru_cache(maxsize=32)
-def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, FrameIndex, Fraction]:
+def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, FrameIndex]:
     """Index a file once a process; ``identity`` makes a changed file a new one."""
     path = Path(name)
     index, first = build_index(path)
     check_size(first.width, first.height, path)
     with open_input(path) as container:
         stream = video_stream(container, path)
-        origin = origin_seconds(container)
         codec = stream.codec_context
+        check_base_layer(container, codec.codec_tag, first, path)
         duration = float((int(index.pts[-1]) - int(index.pts[0]) + index.last_duration) * index.time_base)
         rate = stream.average_rate or stream.guessed_rate or Fraction(0)
         if index.is_vfr or not rate:
@@ -190,10 +243,10 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
             frames=len(index.pts),
             fps=rate,
             duration_seconds=duration,
-            codec=codec.name.removeprefix("lib") if codec.name != "libdav1d" else "av1",
+            codec=_CODEC_NAMES.get(codec.name, codec.name.removeprefix("lib")),
             pix_fmt=first.format.name,
-            bit_depth=colour.bit_depth(first.format.name),
-            audio=tuple(audio.codec_context.name for audio in container.streams.audio),
+            bit_depth=bit_depth(first.format.name),
+            audio=tuple(track.codec_context.name if is_known(track) else "unknown" for track in container.streams.audio),
             rotation_degrees=first.rotation,
             sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
             colour_space=colour.name_of(first.colorspace, colour.SPACES),
@@ -201,9 +254,32 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
             colour_primaries=colour.name_of(first.color_primaries, colour.PRIMARIES),
             colour_transfer=colour.name_of(first.color_trc, colour.TRANSFERS),
             is_vfr=index.is_vfr,
-            start_seconds=int(index.pts[0]) * index.time_base - origin,
+            start_seconds=int(index.pts[0]) * index.time_base - index.origin_seconds,
             time_base=index.time_base,
             display_matrix=tuple(np.frombuffer(bytes(matrix), np.int32).tolist()) if matrix else (),
-            warnings=index.warnings,
+            has_alpha=index.is_transparent,
+            field_order=_FIELD_ORDERS.get(codec.field_order, "tff") if index.is_interlaced else "progressive",
+            origin_seconds=index.origin_seconds,
+            clock_parts=index.clock_parts,
+            mastering_display=mastering_display(first),
+            content_light=content_light(first),
+            chroma_location=chroma_location(first, codec.name),  # the last of all: it draws into the frame
+            warnings=(*index.warnings, *_stream_warnings(container), *_alpha_warnings(index)),
         )
-    return info, index, origin
+    return info, index
+
+
+def _stream_warnings(container: InputContainer) -> list[str]:
+    """Say which pictures and sounds of the file cannot be read."""
+    unknown = [stream for stream in container.streams if stream.type in ("video", "audio") and not is_known(stream)]
+    what = {"video": "video", "audio": "sound"}
+    return [
+        f"stream {stream.index} ({what[stream.type]}) is in a codec that FFmpeg does not know: it is left out"
+        for stream in unknown
+    ]
+
+
+def _alpha_warnings(index: FrameIndex) -> list[str]:
+    if not index.is_transparent:
+        return []
+    return ["the input has transparency: it is composited over black (segment --keep-alpha keeps it in its alpha)"]

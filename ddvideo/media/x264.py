@@ -15,7 +15,7 @@ from av import VideoFormat
 
 from ddvideo.types import InputInfo
 
-__all__ = ["Quality", "container_options_for", "options_for", "pix_fmt_for", "time_base_for"]
+__all__ = ["Quality", "container_options_for", "options_for", "pix_fmt_for", "signal_for", "time_base_for"]
 
 Quality = Literal["layer", "preview"]
 
@@ -35,6 +35,19 @@ def options_for(pix_fmt: str, *, alpha: bool, quality: Quality) -> dict[str, str
     if quality == "preview":
         return {"preset": "veryfast", "crf": str(_PREVIEW_CRF)}
     return {"preset": "superfast", "qp": str(_LAYER_QP + deeper), "x264-params": f"{_FAITHFUL}:chroma-qp-offset=-8"}
+
+
+def signal_for(like: InputInfo, pix_fmt: str, chroma_location: str) -> dict[str, str]:
+    """Encoder options that say how a layer's samples are meant, beside matrix, range, primaries and transfer.
+
+    Args:
+        like: the input, with its HDR metadata and field order.
+        pix_fmt: the layer's.
+        chroma_location: where its subsampled chroma lies, by FFmpeg's name.
+    """
+    if pix_fmt == "gray":
+        return {}
+    return {"chroma_sample_location": chroma_location} if pix_fmt.startswith(("yuv420", "yuv422")) else {}
 
 
 def pix_fmt_for(like: InputInfo, *, alpha: bool) -> str:
