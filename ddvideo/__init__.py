@@ -54,6 +54,7 @@ def segment(
     bg_hint: str | os.PathLike[str] | None = None,
     box: tuple[int, int, int, int] | None = None,
     hint_frame: int | None = None,
+    keep_alpha: bool = False,
     **options: Unpack[Options],
 ) -> Result:
     """Split a video, an image or a folder of numbered frames into foreground, background and alpha.
@@ -66,6 +67,7 @@ def segment(
         bg_hint: likewise for the background.
         box: left, top, width and height in pixels around the foreground in one frame.
         hint_frame: the frame that an image or the box is of, counted from 0; None: the first that is done.
+        keep_alpha: multiply the input's own transparency into the alpha.
         options: see :class:`Options`.
 
     Returns:
@@ -79,7 +81,8 @@ def segment(
     """
     from ddvideo.pipeline.hints import hint_options
 
-    return _decompose("segment", path, hint_options(fg_hint, bg_hint, box, hint_frame), options)
+    told = hint_options(fg_hint, bg_hint, box, hint_frame)
+    return _decompose("segment", path, told, options, keep_alpha=keep_alpha)
 
 
 def dehaze(
@@ -145,6 +148,8 @@ def _decompose(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     task_options: dict[str, Any],
     options: Options,
+    *,
+    keep_alpha: bool = False,
 ) -> Result:
     import os
     from pathlib import Path
@@ -152,5 +157,5 @@ def _decompose(
     from ddvideo.pipeline import decompose
 
     if isinstance(path, str | os.PathLike):
-        return decompose([Path(path)], task=task, options=task_options, **options)[0]
+        return decompose([Path(path)], task=task, options=task_options, keep_alpha=keep_alpha, **options)[0]
     return decompose([Path(one) for one in path], task=task, together=True, options=task_options, **options)[0]

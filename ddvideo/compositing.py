@@ -21,6 +21,7 @@ __all__ = [
     "additive",
     "alpha_over",
     "haze",
+    "keep_opacity",
     "mark_over",
     "settle_additive",
     "settle_alpha_over",
@@ -135,6 +136,28 @@ def _rest(picture: FloatArray, foreground: FloatArray, background: FloatArray, a
     rest += background
     np.subtract(picture, rest, out=rest)
     return rest
+
+
+def keep_opacity(picture: FloatArray, layers: Mapping[str, FloatArray], opacity: FloatArray) -> dict[str, FloatArray]:
+    """Multiply the input's own transparency into a segmentation: ``m' = o m``.
+
+    The picture is the input over black, so that its foreground is ``o`` times the straight colour: ``F' = F / o``. The
+    background takes what the forward model leaves it, ``(1 - m) B = (1 - m') B'``, and both are settled.
+
+    Args:
+        picture: the input over black, ``(H, W, C)`` float32 in [0, 1].
+        layers: ``foreground``, ``background`` and ``alpha`` that make it.
+        opacity: the input's alpha ``(H, W, 1)``, float32 in [0, 1].
+
+    Returns:
+        All layers, float32 in [0, 1], which make the picture to 1e-4.
+    """
+    alpha = layers["alpha"] * opacity
+    straight = np.divide(layers["foreground"], opacity, out=np.zeros_like(picture), where=opacity > 0)
+    rest = 1 - alpha
+    behind = np.divide((1 - layers["alpha"]) * layers["background"], rest, out=np.zeros_like(picture), where=rest > 0)
+    changed = {"foreground": straight, "background": behind, "alpha": alpha}
+    return settle_alpha_over(picture, {**layers, **changed})
 
 
 def settle_additive(picture: FloatArray, layers: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

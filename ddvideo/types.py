@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict
 
-from ddvideo.config import OutputFormat, Preset, Settings
+from ddvideo.config import Interlaced, OutputFormat, Preset, Settings
 from ddvideo.errors import UsageError
 
 __all__ = [
@@ -240,6 +240,8 @@ class Common(TypedDict, total=False):
     """How layers are written: ``auto``, ``mp4`` or ``png``."""
     frames: tuple[int, int | None] | None
     """Part of the input: first frame and the first one not taken (None: to the end), counted from 0."""
+    interlaced: Interlaced
+    """What becomes of interlaced frames: ``deinterlace`` (unless told) or ``keep``."""
     fresh: bool
     """Forget an earlier unfinished run instead of going on with it."""
     keep_work: bool

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ddvideo.config import FORMATS, PRESETS, OutputFormat, Preset
+from ddvideo.config import FORMATS, INTERLACED, PRESETS, Interlaced, OutputFormat, Preset
 from ddvideo.errors import UsageError
 
 __all__ = ["FrameRange", "RunOptions", "box", "decomposing", "hints", "running", "together"]
@@ -36,6 +36,7 @@ class RunOptions:
     address: str | None
     format: OutputFormat
     frames: FrameRange | None
+    interlaced: Interlaced
     seed: int
     fresh: bool
     keep_work: bool
@@ -47,7 +48,8 @@ class RunOptions:
     def asked(self) -> dict[str, Any]:
         """What the pipeline is asked for, besides inputs, task and folder."""
         names = (
-            "preset", "device", "seed", "format", "frames", "fresh", "keep_work", "runner", "workers", "address"
+            "preset", "device", "seed", "format", "frames", "interlaced", "fresh", "keep_work",
+            "runner", "workers", "address",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -109,6 +111,13 @@ _OPTIONS = (
         metavar="A:B",
         callback=_frames,
         help="Part of the input: from frame A, counted from 0, to before B.",
+    ),
+    click.option(
+        "--interlaced",
+        type=click.Choice(INTERLACED),
+        default="deinterlace",
+        show_default=True,
+        help="What becomes of interlaced frames.",
     ),
     click.option(
         "--seed",

@@ -15,8 +15,10 @@ __all__ = ["segment"]
 @click.command(short_help="Foreground, background and alpha.")
 @decomposing
 @hints
+@click.option("--keep-alpha", is_flag=True, help="Multiply the input's own transparency into alpha.")
 def segment(
     inputs: tuple[Path, ...],
+    keep_alpha: bool,
     fg_hint: Path | None,
     bg_hint: Path | None,
     box: list[int] | None,
@@ -37,4 +39,4 @@ def segment(
         from ddvideo.pipeline.hints import hint_options
 
         told = hint_options(fg_hint, bg_hint, box, hint_frame)
-    return run_task(inputs, RunOptions(**options), task="segment", task_options=told)
+    return run_task(inputs, RunOptions(**options), task="segment", task_options=told, keep_alpha=keep_alpha)

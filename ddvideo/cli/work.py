@@ -30,6 +30,7 @@ def run_task(
     recipe: str | None = None,
     task_options: Mapping[str, Any] | None = None,
     together: bool = False,
+    keep_alpha: bool = False,
 ) -> int:
     """Decompose the inputs, tell what came of it, and return the exit code: 1 when some of several failed.
 
@@ -40,6 +41,7 @@ def run_task(
         recipe: a recipe's name or file.
         task_options: those of this task.
         together: the inputs are images that are one input.
+        keep_alpha: multiply the input's own transparency into the alpha.
 
     Raises:
         DDVideoError: the only input failed, or nothing could be begun.
@@ -55,6 +57,7 @@ def run_task(
             dry_run=options.dry_run,
             progress=progress,
             options=task_options or {},
+            keep_alpha=keep_alpha,
             **what,
             **options.asked(),
         )

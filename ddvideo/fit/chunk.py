@@ -52,7 +52,7 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
     shared = read_shared(job.folder, chunk.shot, range(chunk.start - job.shot.start, chunk.stop - job.shot.start))
     solved = shared.solved() if shared.maps else _refine(job, task, options, shared, clock, tell)
     release_memory()  # of the fit, before the full frames come
-    with open_source(job.source) as source:
+    with open_source(job.source, interlaced=job.settings.interlaced) as source:
         full = [frame.rgb for frame in clock.each("decode", source.frames(chunk.start, chunk.stop))]
     if len(full) != chunk.frames:
         raise InputError(
@@ -88,7 +88,7 @@ def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Share
     frames = range(chunk.start, chunk.stop)
     reach = max((abs(offset) for offset in task.offsets), default=0)
     begin, end = max(chunk.start - reach, shot.start), min(chunk.stop + reach, shot.stop)
-    with open_source(job.source) as source:
+    with open_source(job.source, interlaced=job.settings.interlaced) as source:
         full_size = source.info.height, source.info.width
         gathered = gather(
             source,

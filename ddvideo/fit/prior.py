@@ -50,7 +50,7 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
         if done % _TOLD_EVERY_FRAMES == 0 or done == shot.frames:
             tell(done, shot.frames, "reading")
 
-    with open_source(job.source) as source:
+    with open_source(job.source, interlaced=job.settings.interlaced) as source:
         full_size = source.info.height, source.info.width
         gathered = gather(
             source,

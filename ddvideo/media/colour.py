@@ -2,8 +2,9 @@
 
 A stream that tells its matrix and range is believed. One that does not is read as players do: BT.709 from 1280 px
 width or more than 576 lines on, BT.601 below; limited range. The matrix that was used to read is used, and tagged, when
-layers are written, so that a colour that goes in comes out. So is the place of the chroma samples. Layers are written in limited range, which every player
-understands, and which swscale writes without bias (into full range it is off by up to one level: measured).
+layers are written, so that a colour that goes in comes out; and so is the place of the chroma samples. Layers are
+written in limited range, which every player understands, and which swscale writes without bias (into full range it is
+off by up to one level: measured).
 """
 
 from __future__ import annotations

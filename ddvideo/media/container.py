@@ -10,13 +10,13 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from ddvideo.errors import InputError
 from ddvideo.media.limits import MAX_PIXELS, check_size
 
-__all__ = ["input_error", "is_known", "open_input", "origin_seconds", "video_stream", "video_streams"]
+__all__ = ["input_error", "is_known", "name_of", "open_input", "origin_seconds", "video_stream", "video_streams"]
 
 _DEFAULT_BONUS = 5_000_000
 _MAX_THREADS = 4
@@ -55,9 +55,14 @@ def open_input(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
-def is_known(stream: av.stream.Stream) -> bool:
+def is_known(stream: Stream) -> bool:
     """Whether FFmpeg has a decoder for a stream; PyAV gives those that it has none for no codec context."""
     return stream.codec_context is not None
+
+
+def name_of(stream: Stream) -> str:
+    """FFmpeg's name of a stream's codec, ``unknown`` where it has none."""
+    return stream.codec_context.name if is_known(stream) else "unknown"
 
 
 def video_streams(container: InputContainer) -> list[VideoStream]:

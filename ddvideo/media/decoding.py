@@ -6,16 +6,18 @@ A frame's packet is its identity. Time stamps cannot serve as one: they may be m
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, cast
 
 import av
 from av import Packet, VideoFrame
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 __all__ = ["Decoding", "PacketMark", "mark_of"]
 
+_AnyStream = TypeVar("_AnyStream", bound=Stream)
 PacketMark: TypeAlias = tuple[int | None, int | None, int | None]
 """What a packet is recognised by after a seek: its byte position, pts and dts."""
 
@@ -90,7 +92,7 @@ class Decoding:
             return []
 
 
-def mark_of(packet: Packet[VideoStream]) -> PacketMark:
+def mark_of(packet: Packet[_AnyStream]) -> PacketMark:
     """What a packet is recognised by: where it lies, or its times where the container does not tell that."""
     if packet.pos is not None and packet.pos >= 0:
         return packet.pos, None, None
@@ -108,7 +110,7 @@ def _context(stream: VideoStream) -> VideoCodecContext:
     other = _ALPHA_DECODERS.get(own.name) if stream.metadata.get("alpha_mode") == "1" else None
     if other is None or other not in av.codecs_available:
         return own
-    context = av.CodecContext.create(other, "r")
+    context = cast(VideoCodecContext, av.CodecContext.create(other, "r"))
     context.options = own.options
     context.thread_count = own.thread_count
     if own.extradata:

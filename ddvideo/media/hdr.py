@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import av.logging
 from av import VideoFrame
+from av.buffer import Buffer
 from av.container import InputContainer
 
 from ddvideo.errors import InputError
@@ -58,7 +61,7 @@ def check_base_layer(container: InputContainer, tag: str, frame: VideoFrame, pat
     before = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)  # PyAV gives the record only in FFmpeg's own words, which are of this level
     try:
-        record = _DOLBY_RECORD.search(container.dumps_format())
+        record = _DOLBY_RECORD.search(_described(container))
     finally:
         av.logging.set_level(before)
     if record and int(record[2]) == 0:
@@ -68,9 +71,14 @@ def check_base_layer(container: InputContainer, tag: str, frame: VideoFrame, pat
         )
 
 
+def _described(container: InputContainer) -> str:
+    dump: Callable[[], str] = getattr(container, "dumps_format")  # noqa: B009 (PyAV's stubs forget it)
+    return dump()
+
+
 def _side_data(frame: VideoFrame, name: str, layout: struct.Struct) -> tuple[int, ...] | None:
     found = frame.side_data.get(name)
     if found is None:
         return None
-    data = bytes(found)
+    data = bytes(cast(Buffer, found))
     return layout.unpack_from(data) if len(data) >= layout.size else None

@@ -35,6 +35,7 @@ _FIELD_CODECS = frozenset({"h264", "hevc", "vc1"})
 _SHORT_PIXELS = 1_000_000_000
 """A file of so many pixels is decoded in about three seconds."""
 _TRIAL_FRAMES = 64
+_NAMED = 5
 _GAP_FRAMES = 10
 LONGEST_START_SECONDS = 10
 """FFmpeg takes a longer step in time for a change of the clock (``-dts_delta_threshold``)."""
@@ -44,8 +45,8 @@ LONGEST_START_SECONDS = 10
 class FrameIndex:
     """Frames in the order they are shown, times in ticks of ``time_base``.
 
-    ``pts`` is strictly increasing. ``packets`` has the number of each frame's packet, ``keys`` the packets that decoding
-    can start at, in the order of their frames: rank of the key frame, packet number, stamp and byte position.
+    ``pts`` is strictly increasing. ``packets`` has the number of each frame's packet. ``keys`` has the packets that
+    decoding can start at, in the order of their frames: rank of the frame, packet number, stamp and byte position.
     ``by_order`` tells that frames cannot be told by their packets: reading starts at the first one.
     """
 
@@ -146,7 +147,7 @@ def _is_described(scan: PacketScan, shown: _Shown, stream: VideoStream) -> bool:
         return False
     promised = np.sort(scan.pts[scan.is_shown])
     promised = promised[promised >= (shown.stamps[0] or 0)]
-    return shown.stamps == promised[: len(shown.stamps)].tolist()
+    return bool(shown.stamps == promised[: len(shown.stamps)].tolist())
 
 
 def _in_decode_order(scan: PacketScan, packets: Sequence[int]) -> bool:
@@ -162,7 +163,7 @@ def _from_packets(scan: PacketScan, shown: _Shown, usual_step: Fraction) -> Fram
     """The index of a file whose packets are trusted."""
     order = np.argsort(scan.pts, kind="stable")
     order = order[scan.is_shown[order] & (scan.pts[order] >= (shown.stamps[0] or 0))]
-    timeline = Timeline(scan.pts[order], 1, 0, ())
+    timeline = Timeline(scan.pts[order], 1, 0, 0, ())
     return _make(scan, shown, order, timeline, usual_step)
 
 
@@ -177,7 +178,7 @@ def _from_frames(scan: PacketScan, shown: _Shown, usual_step: Fraction) -> Frame
         both = np.concatenate([stamps, scan.pts[missing]])
         order = np.argsort(both, kind="stable")
         undecodable = frozenset(np.flatnonzero(order >= len(stamps)).tolist())
-        timeline = Timeline(both[order], 1, 0, ())
+        timeline = Timeline(both[order], 1, 0, 0, ())
         numbers = np.concatenate([numbers, missing])[order]
         return _make(scan, shown, numbers, timeline, usual_step, by_order=by_order, undecodable=undecodable)
     edges = np.searchsorted(restarts, numbers, side="right") if restarts and not by_order else np.zeros_like(numbers)
@@ -193,7 +194,8 @@ def _undecodable(
     scan: PacketScan, shown: _Shown, numbers: NDArray[np.int64], stamps: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Numbers of the packets that hold a frame which the decoder refused. Without an error there are none: what does
-    not come out then is a second field, or is never shown."""
+    not come out then is a second field, or is never shown.
+    """
     if not shown.errors or shown.is_interlaced:
         return np.empty(0, np.int64)
     absent = np.setdiff1d(np.flatnonzero(scan.is_shown & (scan.pts > stamps[0])), numbers)
@@ -260,17 +262,17 @@ def _time_warnings(
 ) -> list[str]:
     """Say which times are not those of the file."""
     found = []
+    total = len(shown.stamps)
     if len(parts) > 1:
-        frames = len(timeline.times)
-        places = np.searchsorted(timeline.times * float(base / timeline.refine), [float(p[0] + p[2]) for p in parts[1:]])
-        where = ", ".join(str(place) for place in places[:5].tolist())
+        begins = [float(start + shift) for start, _, shift in parts[1:]]
+        places = np.searchsorted(timeline.times * float(base / timeline.refine), begins).tolist()
+        where = ", ".join(map(str, places[:_NAMED])) + (", ..." if len(places) > _NAMED else "")
+        found.append(f"the file's clock starts anew at frame {where} of {total}: its parts are joined without a gap")
+    if timeline.absent == total:
+        found.append("the file holds no times: its frames are taken to follow each other evenly")
+    elif timeline.mended:
         found.append(
-            f"the file's clock starts anew {len(parts) - 1} times ({frames} frames, at {where}"
-            f"{', ...' if len(parts) > 6 else ''}): it is a joined recording, and its parts follow each other without a gap"
-        )
-    if timeline.mended:
-        found.append(
-            f"the times of {timeline.mended} of {len(shown.stamps)} frames are missing or wrong in the file: "
+            f"the times of {timeline.mended} of {total} frames are missing or wrong in the file: "
             "they were set by the frames around them"
         )
     return found

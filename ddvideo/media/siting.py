@@ -22,8 +22,8 @@ UNSPECIFIED: Final = "unspecified"
 DEFAULT_LOCATION: Final = "left"
 """What players, and FFmpeg, take a stream for that does not say it (MPEG-2 and all after it)."""
 
-# How far the chroma sample lies right and down in the block of luma pixels that share it: 0 at the first pixel, 1 in the
-# middle of the block, 2 at the last pixel.
+# How far the chroma sample lies right and down in the block of luma pixels that share it: 0 at the first pixel, 1 in
+# the middle of the block, 2 at the last pixel.
 _PLACES: Final = {
     (0, 1): "left",
     (1, 1): "center",
@@ -37,10 +37,10 @@ _EDGE_PX: Final = 8
 _LEAST_PX: Final = 24
 _LOW: Final = 96
 _SMOOTH: Final = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
-# The converter takes a frame that says nothing for one whose chroma lies in the middle. These codecs do say so: by their
-# standard (JPEG, MPEG-1, Theora), or in the stream, left being what their decoders say where the stream does not.
+# The converter takes a frame that says nothing for one whose chroma lies in the middle. These codecs do say so: by
+# their standard (JPEG, MPEG-1, Theora), or in the stream, left being what their decoders say where that does not.
 _SAY_CENTRE: Final = frozenset(
-    {"amv", "h264", "hevc", "jpegls", "ljpeg", "mjpeg", "mjpegb", "mpeg1video", "theora", "vvc", "wrapped_avframe"}
+    {"amv", "h264", "hevc", "jpegls", "ljpeg", "mjpeg", "mjpegb", "mpeg1video", "theora", "vvc", "yuv4mpeg"}
 )
 
 
@@ -62,7 +62,7 @@ class Siting:
 
 
 def chroma_location(frame: VideoFrame, codec: str) -> str:
-    """Where a decoded frame of a codec (FFmpeg's name) says that its chroma lies.
+    """Where a decoded frame says that its chroma lies; ``codec`` is FFmpeg's name, ``yuv4mpeg`` for that container.
 
     ``frame``'s pixels are overwritten. Returns FFmpeg's name; the default where the frame says nothing or is too small
     to measure, ``unspecified`` where chroma is not subsampled.

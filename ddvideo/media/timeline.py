@@ -22,13 +22,14 @@ class Timeline:
     """Strictly rising times of frames.
 
     ``times`` are ticks of the stamps' time base divided by ``refine``. ``mended`` counts the frames whose stamp was not
-    used. ``parts`` has one row for each run between two restarts of the clock: its first and last stamp, and what was
-    added to it, all in ticks of the stamps' time base.
+    used, ``absent`` those that had none. ``parts`` has one row for each run between two restarts of the clock: when it
+    starts and ends by its own stamps, and what was added to them, all in ticks of the stamps' time base.
     """
 
     times: NDArray[np.int64]
     refine: int
     mended: int
+    absent: int
     parts: tuple[tuple[Fraction, Fraction, Fraction], ...]
 
 
@@ -59,9 +60,10 @@ def mend_times(runs: Sequence[Sequence[int | None]], *, in_decode_order: bool, u
         shift = exact[-1] + step - times[0] if exact else Fraction(0)
         parts.append((times[0], times[-1] + step, shift))
         exact.extend(time + shift for time in times)
-        mended += sum(a != b for a, b in zip(run, times, strict=True))
-    times, refine = _whole(exact)
-    return Timeline(times, refine, mended, tuple(parts))
+        mended += sum(a != b for a, b in zip(stamps, times, strict=True))
+    whole, refine = _whole(exact)
+    absent = sum(stamp is None for run in runs for stamp in run)
+    return Timeline(whole, refine, mended, absent, tuple(parts))
 
 
 def _by_rank(run: Sequence[int | None]) -> list[int | None]:

@@ -17,12 +17,13 @@ import av
 import numpy as np
 from av import VideoFrame
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from ddvideo.config import Interlaced
 from ddvideo.errors import InputError, UsageError
 from ddvideo.media import colour
-from ddvideo.media.container import is_known, open_input, video_stream
+from ddvideo.media.container import is_known, name_of, open_input, video_stream
 from ddvideo.media.decoding import Decoding
 from ddvideo.media.deinterlace import REACH_FRAMES, deinterlaced
 from ddvideo.media.frame import Frame, frame_range
@@ -229,9 +230,7 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
         codec = stream.codec_context
         check_base_layer(container, codec.codec_tag, first, path)
         duration = float((int(index.pts[-1]) - int(index.pts[0]) + index.last_duration) * index.time_base)
-        rate = stream.average_rate or stream.guessed_rate or Fraction(0)
-        if index.is_vfr or not rate:
-            rate = Fraction(len(index.pts) / duration).limit_denominator(1001) if duration else Fraction(25)
+        speaker = "yuv4mpeg" if container.format.name == "yuv4mpegpipe" else codec.name
         matrix: Any = first.side_data.get("DISPLAYMATRIX")
         full = first.color_range == colour.FULL_RANGE or first.format.name.startswith("yuvj")
         limited = first.color_range == colour.LIMITED_RANGE
@@ -241,12 +240,12 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
             width=first.width,
             height=first.height,
             frames=len(index.pts),
-            fps=rate,
+            fps=_rate(stream, index, duration),
             duration_seconds=duration,
             codec=_CODEC_NAMES.get(codec.name, codec.name.removeprefix("lib")),
             pix_fmt=first.format.name,
             bit_depth=bit_depth(first.format.name),
-            audio=tuple(track.codec_context.name if is_known(track) else "unknown" for track in container.streams.audio),
+            audio=tuple(name_of(track) for track in container.streams.audio),
             rotation_degrees=first.rotation,
             sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
             colour_space=colour.name_of(first.colorspace, colour.SPACES),
@@ -258,15 +257,30 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
             time_base=index.time_base,
             display_matrix=tuple(np.frombuffer(bytes(matrix), np.int32).tolist()) if matrix else (),
             has_alpha=index.is_transparent,
-            field_order=_FIELD_ORDERS.get(codec.field_order, "tff") if index.is_interlaced else "progressive",
+            field_order=_field_order(codec) if index.is_interlaced else "progressive",
             origin_seconds=index.origin_seconds,
             clock_parts=index.clock_parts,
             mastering_display=mastering_display(first),
             content_light=content_light(first),
-            chroma_location=chroma_location(first, codec.name),  # the last of all: it draws into the frame
+            chroma_location=chroma_location(first, speaker),  # the last of all: it draws into the frame
             warnings=(*index.warnings, *_stream_warnings(container), *_alpha_warnings(index)),
         )
     return info, index
+
+
+def _field_order(codec: VideoCodecContext) -> FieldOrder:
+    """Which field is shown first; where the stream does not say, as DV (IEC 61834) and broadcasters have it."""
+    return _FIELD_ORDERS.get(codec.field_order, "bff" if codec.name == "dvvideo" else "tff")
+
+
+def _rate(stream: VideoStream, index: FrameIndex, duration_seconds: float) -> Fraction:
+    """Frames a second: the rate that the file names, where its frames come at that; else as they come."""
+    seen = Fraction(len(index.pts) / duration_seconds) if duration_seconds else Fraction(25)
+    tick = max(index.time_base, Fraction(1, 1000))  # what a step may be off by
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and not index.is_vfr and abs(1 / rate - 1 / seen) <= tick:
+            return rate
+    return seen.limit_denominator(1001)
 
 
 def _stream_warnings(container: InputContainer) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ddvideo.arrays import AnyArray, FloatArray
 from ddvideo.chunks import cross_fade_weights
+from ddvideo.compositing import keep_opacity
 from ddvideo.errors import InputError
 from ddvideo.merge.aligned import AlignedChunk
 from ddvideo.merge.recomposition import Recomposition
@@ -50,6 +51,7 @@ def merge_chunks(
     recomposition: Recomposition,
     warn: Callable[[str], None],
     steadiness: Steadiness | None = None,
+    keeps_alpha: bool = False,
 ) -> Iterator[MergedFrame]:
     """Join the chunks of a run, frame by frame in order.
 
@@ -64,6 +66,7 @@ def merge_chunks(
         recomposition: told of every frame's error before encoding.
         warn: told of what the user should know.
         steadiness: told of every frame and its final layers, if it is to be measured.
+        keeps_alpha: multiply the input's own transparency into a segmentation's alpha.
 
     Yields:
         Frames in order; a frame's arrays may be kept.
@@ -96,6 +99,8 @@ def merge_chunks(
             picture = to_float(frame.rgb)
             if len(active) > 1 or active[0][0].is_corrected(index):
                 layers = dict(task.settle(picture, layers))
+            if keeps_alpha and frame.alpha is not None:
+                layers = keep_opacity(picture, layers, to_float(frame.alpha)[..., None])
             recomposition.add(picture, task.forward(layers))
             if steadiness is not None:
                 steadiness.add(active[-1][0].chunk.shot, frame.rgb, layers)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ddvideo.config import FORMATS, PRESETS, Preset, Settings
+from ddvideo.config import FORMATS, INTERLACED, PRESETS, Preset, Settings
 from ddvideo.errors import UsageError
 from ddvideo.hardware import gpu_names, resolve_device, thread_count
 from ddvideo.pipeline.request import Request
@@ -33,6 +33,8 @@ class Asked(Common, total=False):
     """``auto``, ``inprocess``, ``ray``, or a runner of your own."""
     options: Mapping[str, Any]
     """Of the task (of a recipe: of the first stage's), over those of its recipe's preset."""
+    keep_alpha: bool
+    """Multiply the input's own transparency into the alpha; for a task with foreground, background and alpha."""
     settings: Settings | None
     """Instead of those of recipe, preset, device and seed."""
     execute: Execute | None
@@ -46,7 +48,7 @@ def make_requests(**asked: Unpack[Asked]) -> list[Request]:
         UsageError: something is not as it should be.
     """
     preset, format, frames = asked.get("preset", "balanced"), asked.get("format", "auto"), asked.get("frames")
-    _check(preset, format)
+    _check(preset=preset, format=format, interlaced=asked.get("interlaced", "deinterlace"))
     task, recipe = asked.get("task"), asked.get("recipe")
     if (task is None) == (recipe is None):
         raise UsageError("either a task or a recipe is needed")
@@ -65,6 +67,7 @@ def make_requests(**asked: Unpack[Asked]) -> list[Request]:
             frames=frames if number == 0 else None,
             fresh=asked.get("fresh", False),
             keep_work=asked.get("keep_work", False),
+            keep_alpha=_keeps_alpha(tasks[number], asked) if number == 0 else False,
             reuse=len(tasks) > 1,
             runner=chosen,
             alone=alone,
@@ -74,10 +77,19 @@ def make_requests(**asked: Unpack[Asked]) -> list[Request]:
     ]
 
 
-def _check(preset: str, format: str) -> None:
-    for name, value, known in (("preset", preset, PRESETS), ("format", format, FORMATS)):
-        if value not in known:
-            raise UsageError(f"unknown {name} {value!r}; it is one of {', '.join(known)}")
+def _check(**asked: str) -> None:
+    known = {"preset": PRESETS, "format": FORMATS, "interlaced": INTERLACED}
+    for name, value in asked.items():
+        if value not in known[name]:
+            raise UsageError(f"unknown {name} {value!r}; it is one of {', '.join(known[name])}")
+
+
+def _keeps_alpha(task: Task, asked: Asked) -> bool:
+    """Whether the input's own transparency goes into the alpha; only a segmentation has one to take it."""
+    keeps = asked.get("keep_alpha", False)
+    if keeps and not {"foreground", "background", "alpha"} <= {layer.name for layer in task.layers}:
+        raise UsageError(f"{task.name} has no alpha that could keep the input's (--keep-alpha is for segment)")
+    return keeps
 
 
 def _settings(
@@ -100,7 +112,8 @@ def _settings(
         if len(source.stages) > 1:
             about["stage"] = stage
     more = asked.get("options", {}) if stage == 0 else {}
-    settings = replace(settings, options={**settings.options, **more})
+    interlaced = asked.get("interlaced", settings.interlaced)
+    settings = replace(settings, options={**settings.options, **more}, interlaced=interlaced)
     _check_options(task, settings, recipe.file if recipe is not None else "")
     return settings, about
 

@@ -193,7 +193,7 @@ class InputRun:
         recomposition = Recomposition()
         steadiness = Steadiness(None if self.settings.together else request.task.steady)  # images have no motion
         warnings = unhinted_shots(request, self.settings, plan.shots)
-        with open_source(plan.info.source) as source:
+        with open_source(plan.info.source, interlaced=self.settings.interlaced) as source:
             merged = merge_chunks(
                 source.frames(plan.start, plan.stop),
                 list(chunks.values()),
@@ -202,6 +202,7 @@ class InputRun:
                 recomposition=recomposition,
                 warn=warnings.append,
                 steadiness=steadiness,
+                keeps_alpha=request.keep_alpha,
             )
             format = resolve_format(request.format, plan.info)
             written = write_outputs(merged, plan, request.task, format, folder.root, folder.work, progress)
@@ -267,7 +268,7 @@ def look(source: InputPath, request: Request, progress: Progress) -> tuple[Input
     from ddvideo.media import probe
 
     progress(ProgressEvent(stage="probe", message=first_path(source).name))
-    info = probe(source)
+    info = probe(source, interlaced=request.settings.interlaced)
     resolve_format(request.format, info)
     return info, frame_span(info, request.frames)
 
@@ -283,7 +284,7 @@ def find_shots(info: InputInfo, span: tuple[int, int], settings: Settings, progr
     progress(ProgressEvent(stage="plan", total=span[1] - span[0]))
     if settings.together:
         return [Shot(*span)]
-    with open_source(info.source) as source:
+    with open_source(info.source, interlaced=settings.interlaced) as source:
         return detect_shots(source, *span, progress)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ddvideo.arrays import FloatArray
 from ddvideo.merge import MergedFrame
+from ddvideo.pipeline.as_written import AsWritten
 from ddvideo.pipeline.plan import FileFormat, Plan
 from ddvideo.report import PreviewComposer, Thumbnails
 from ddvideo.store.atomic import output_errors, sync_folder
@@ -52,6 +53,8 @@ class Written:
     constants: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Layers without extent, which have no file: per shot ``start``, ``stop`` and their value ``rgb``."""
     thumbnails: Thumbnails | None = None
+    psnr_db: float = 0.0
+    """Of the layers as they were written, decoded again and put together, on a few frames; in dB."""
     encode_seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
 
@@ -90,6 +93,7 @@ def write_outputs(
     composer = PreviewComposer(plan.info, names)
     written.thumbnails = Thumbnails(plan.info, names, start=plan.start, stop=plan.stop)
     targets: list[Path] = []
+    as_written = AsWritten(plan, task)
     with ExitStack() as stack:
         with _timed(written):
             sinks = _open_sinks(stack, plan, task, format, building, composer)
@@ -103,10 +107,14 @@ def write_outputs(
                     )
                     sink.write(picture, merged.pts_seconds, merged.duration_seconds)
                 written.thumbnails.offer(merged.index, merged.rgb, merged.layers)
+                as_written.offer(merged)
             _note_constants(written, merged, plan, task)
             progress(ProgressEvent(stage="merge", done=done, total=plan.frames))
         with _timed(written):
             stack.close()
+    with _timed(written):
+        files = {name: building / file_name(name, plan.info, format) for name in names}
+        written.psnr_db = as_written.measure(files).psnr_db
     channels = {layer.name: layer.channels for layer in task.layers}
     for name, sink in sinks.items():
         target = root / file_name(name, plan.info, format)

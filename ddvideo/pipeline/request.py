@@ -28,6 +28,8 @@ class Request:
     frames: tuple[int, int | None] | None
     fresh: bool
     keep_work: bool
+    keep_alpha: bool
+    """Multiply the input's own transparency into the alpha."""
     runner: Runner
     execute: Execute
     reuse: bool = False

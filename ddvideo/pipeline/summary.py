@@ -19,6 +19,8 @@ __all__ = ["WORTHY_DB", "make_report"]
 
 WORTHY_DB = 40.0
 """Layers that give the input back worse than this are told as a warning."""
+WRITTEN_WORTHY_DB = 38.0
+"""The same for layers as they were written: 4:2:0 and 8 bits cost that much on saturated edges, a fault costs more."""
 STAGES = ("probe", "decode", "seeds", "fit", "merge", "encode")
 
 
@@ -54,6 +56,11 @@ def make_report(
     if recomposition.psnr_db < WORTHY_DB:
         told.append(
             f"the layers give the input back at {recomposition.psnr_db:.1f} dB only, {WORTHY_DB:.0f} dB are meant"
+        )
+    if written.psnr_db < WRITTEN_WORTHY_DB:
+        told.append(
+            f"the layers as they were written give the input back at {written.psnr_db:.1f} dB only "
+            f"({WRITTEN_WORTHY_DB:.0f} dB are meant): --chroma 444 or --format png keep more"
         )
     return {
         "ddvideo": __version__,
@@ -93,6 +100,7 @@ def make_report(
         **written.constants,
         "quality": {
             "recomposition_psnr_db": round(recomposition.psnr_db, 2),
+            "written_psnr_db": round(written.psnr_db, 2),
             "worst_frame_psnr_db": round(recomposition.worst_psnr_db, 2),
             **_flicker(steadiness),
         },
