@@ -96,6 +96,11 @@ class InputInfo:
     """EXIF block of a still, with its orientation set to upright; empty where there is none."""
 
     @property
+    def is_interlaced(self) -> bool:
+        """Whether frames as they are read consist of two fields."""
+        return self.field_order != "progressive" and not self.is_deinterlaced
+
+    @property
     def source(self) -> InputPath:
         """What the input is opened by."""
         return self.paths or self.path

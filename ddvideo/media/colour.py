@@ -17,6 +17,7 @@ from av import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from ddvideo.arrays import AnyArray
+from ddvideo.media.filters import FilterChain
 from ddvideo.media.pixels import bit_depth, has_alpha_channel, is_rgb
 from ddvideo.media.siting import DEFAULT_LOCATION, UNSPECIFIED, Siting
 from ddvideo.types import InputInfo
@@ -102,6 +103,8 @@ class Colour:
     primaries: int = 2
     transfer: int = 2
     chroma_location: str = DEFAULT_LOCATION
+    by_field: bool = False
+    """Whether the chroma of interlaced frames belongs to fields, not to frames."""
 
     @classmethod
     def of(cls, info: InputInfo) -> Colour:
@@ -115,6 +118,7 @@ class Colour:
             full_range=info.colour_range == "full",
             primaries=PRIMARIES.get(info.colour_primaries, 2),
             transfer=TRANSFERS.get(info.colour_transfer, 2),
+            by_field=info.is_interlaced,
             chroma_location=DEFAULT_LOCATION if info.chroma_location == UNSPECIFIED else info.chroma_location,
         )
 
@@ -143,6 +147,7 @@ class RgbReader:
         self._codec = info.codec
         self._reformatter = VideoReformatter()
         self._sited = Siting(info.chroma_location)
+        self._apart = FilterChain([("il", "luma_mode=deinterleave:chroma_mode=deinterleave:alpha_mode=deinterleave")])
 
     def __call__(self, frame: VideoFrame) -> tuple[AnyArray, AnyArray | None]:
         """Convert one frame.
@@ -153,7 +158,10 @@ class RgbReader:
         """
         name = frame.format.name
         carries_alpha = has_alpha_channel(name)
-        pixels = self._convert(self._sited(frame), carries_alpha=carries_alpha)
+        if self._colour.by_field and frame.interlaced_frame:
+            pixels = woven(self._convert(self._apart.push(self._sited(frame))[0], carries_alpha=carries_alpha))
+        else:
+            pixels = self._convert(self._sited(frame), carries_alpha=carries_alpha)
         if pixels.dtype == np.uint8:
             rgb, alpha = pixels[..., :3], pixels[..., 3:]
         elif is_rgb(name):
@@ -189,6 +197,14 @@ class RgbReader:
         return self._colour.range_code
 
 
+def woven(fields: AnyArray) -> AnyArray:
+    """A frame ``(H, W, C)`` from its fields, the one of the first line above the other."""
+    top = -(-len(fields) // 2)
+    frame = np.empty_like(fields)
+    frame[::2], frame[1::2] = fields[:top], fields[top:]
+    return frame
+
+
 def over_black(rgb: AnyArray, alpha: AnyArray) -> AnyArray:
     """``(H, W, 3)`` samples with straight ``(H, W, 1)`` alpha of the same type, composited over black."""
     top = int(np.iinfo(rgb.dtype).max)
@@ -210,9 +226,15 @@ class RgbWriter:
         self._pix_fmt = pix_fmt
         self._reformatter = VideoReformatter()
         self._sited = Siting(colour.chroma_location)
+        self._together = FilterChain([("il", "luma_mode=interleave:chroma_mode=interleave")])
 
     def __call__(self, rgb: AnyArray) -> VideoFrame:
         """Convert one frame."""
+        if not self._colour.by_field:
+            return self._convert(rgb)
+        return self._together.push(self._convert(np.concatenate([rgb[::2], rgb[1::2]])))[0]
+
+    def _convert(self, rgb: AnyArray) -> VideoFrame:
         name = "rgb24"
         if rgb.dtype == np.uint16:
             name, rgb = "rgb48le", scale_uint16(rgb, (255 << 8) / 65535)

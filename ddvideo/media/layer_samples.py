@@ -42,6 +42,6 @@ def _read(path: Path, wanted: Sequence[int]) -> Iterator[AnyArray]:
     elif is_image(path):
         yield read_png_layer(path)
     else:
-        with VideoSource(path) as source:
+        with VideoSource(path, interlaced="keep") as source:
             for index in wanted:
                 yield next(iter(source.frames(index, index + 1))).rgb

@@ -45,7 +45,7 @@ def _read_video(path: Path) -> Iterator[FloatArray]:
                 luma = np.frombuffer(bytes(picture.planes[0]), np.uint8).reshape(-1, picture.planes[0].line_size)
                 yield _unit(luma[: picture.height, : picture.width])
             return
-    with VideoSource(path) as source:
+    with VideoSource(path, interlaced="keep") as source:
         for frame in source.frames():
             yield _unit(frame.rgb)
 

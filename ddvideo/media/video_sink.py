@@ -86,9 +86,8 @@ class VideoSink:
 
     def _add_stream(self) -> VideoStream:
         like, colour = self._like, self._colour
-        options = x264.options_for(self.pix_fmt, alpha=self._alpha, quality=self._quality) | x264.signal_for(
-            like, self.pix_fmt, colour.chroma_location
-        )
+        options = x264.options_for(self.pix_fmt, alpha=self._alpha, quality=self._quality)
+        options = x264.signalled(options, like, self.pix_fmt, colour.chroma_location)
         stream = self._container.add_stream("libx264", rate=like.fps, options=options)
         codec = stream.codec_context
         codec.width, codec.height, codec.pix_fmt = like.width, like.height, self.pix_fmt

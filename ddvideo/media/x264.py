@@ -8,6 +8,7 @@ RGB on the hardest (grass and noise; 4:2:0 alone costs down to 49 dB), 47 dB on 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final, Literal
 
@@ -15,7 +16,7 @@ from av import VideoFormat
 
 from ddvideo.types import InputInfo
 
-__all__ = ["Quality", "container_options_for", "options_for", "pix_fmt_for", "signal_for", "time_base_for"]
+__all__ = ["Quality", "container_options_for", "options_for", "pix_fmt_for", "signalled", "time_base_for"]
 
 Quality = Literal["layer", "preview"]
 
@@ -37,17 +38,29 @@ def options_for(pix_fmt: str, *, alpha: bool, quality: Quality) -> dict[str, str
     return {"preset": "superfast", "qp": str(_LAYER_QP + deeper), "x264-params": f"{_FAITHFUL}:chroma-qp-offset=-8"}
 
 
-def signal_for(like: InputInfo, pix_fmt: str, chroma_location: str) -> dict[str, str]:
-    """Encoder options that say how a layer's samples are meant, beside matrix, range, primaries and transfer.
+def signalled(options: Mapping[str, str], like: InputInfo, pix_fmt: str, chroma_location: str) -> dict[str, str]:
+    """Encoder options, and with them those that say how a layer's samples are meant.
+
+    Matrix, range, primaries and transfer are set on the encoder; here go where subsampled chroma lies, which field
+    comes first where interlaced frames are kept, and the mastering of PQ footage.
 
     Args:
-        like: the input, with its HDR metadata and field order.
+        options: the encoder's others.
+        like: the input.
         pix_fmt: the layer's.
-        chroma_location: where its subsampled chroma lies, by FFmpeg's name.
+        chroma_location: FFmpeg's name of it.
     """
-    if pix_fmt == "gray":
-        return {}
-    return {"chroma_sample_location": chroma_location} if pix_fmt.startswith(("yuv420", "yuv422")) else {}
+    told = dict(options)
+    if pix_fmt.startswith(("yuv420", "yuv422")):
+        told["chroma_sample_location"] = chroma_location
+    params = [options["x264-params"]] if "x264-params" in options else []
+    if like.is_interlaced:
+        params.append(f"{like.field_order}=1")
+    if pix_fmt != "gray" and like.mastering_display:
+        params.append(f"mastering-display={like.mastering_display}")
+    if pix_fmt != "gray" and like.content_light:
+        params.append(f"cll={like.content_light}")
+    return told | {"x264-params": ":".join(params)} if params else told
 
 
 def pix_fmt_for(like: InputInfo, *, alpha: bool) -> str:

@@ -110,7 +110,13 @@ class PreviewComposer:
         self._checker = _checkerboard(self.panel_height, self.panel_width)
         self._canvas = self._empty_row()
         self.info = replace(
-            info, width=self.width, height=self.height, rotation_degrees=0, sample_aspect_ratio=Fraction(1), bit_depth=8
+            info,
+            width=self.width,
+            height=self.height,
+            rotation_degrees=0,
+            sample_aspect_ratio=Fraction(1),
+            bit_depth=8,
+            field_order="progressive",
         )
         """Describes the preview as the encoder needs it: its own size, upright, square pixels; timing as the input."""
 
