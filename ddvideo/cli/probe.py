@@ -12,6 +12,8 @@ from ddvideo.text import duration
 
 __all__ = ["probe"]
 
+_FIRST_FIELD = {"tff": "top", "bff": "bottom"}
+
 
 @click.command(short_help="What the reader sees in an input.")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
@@ -42,9 +44,16 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         exact = f" ({facts['fps_exact']})" if "/" in facts["fps_exact"] else ""
         rows.append(("rate", f"{facts['fps']:g} frames a second{exact}{pace}"))
         rows.append(("duration", duration(facts["duration_seconds"])))
+        if facts["start_offset_seconds"]:
+            rows.append(("starts at", f"{facts['start_offset_seconds']:g} s by its own clock; layers start at 0"))
     depth = f", {facts['bit_depth']} bit" if facts["bit_depth"] else ""
     rows.append(("codec", f"{facts['codec']}, {facts['pix_fmt']}{depth}"))
-    rows.append(("colour", f"{facts['colour_space']}, range {facts['colour_range']}"))
+    chroma = f", chroma {facts['chroma_location']}" if facts["chroma_location"] != "unspecified" else ""
+    rows.append(("colour", f"{facts['colour_space']}, range {facts['colour_range']}{chroma}"))
+    if facts["field_order"] != "progressive":
+        rows.append(("fields", f"interlaced, {_FIRST_FIELD[facts['field_order']]} field first"))
+    if facts["has_alpha"]:
+        rows.append(("alpha", "has transparency"))
     rows.append(("audio", ", ".join(facts["audio"]) or "none"))
     return rows
 

@@ -17,7 +17,8 @@ __all__ = ["describe_input", "report_text", "write_report_json"]
 def describe_input(info: InputInfo) -> dict[str, Any]:
     """The facts of an input as plain data: the keys of ``input`` in ``report.json`` (without ``sha256``) and some more.
 
-    ``fps`` is a number, ``fps_exact`` the fraction as text; ``audio`` lists the codecs of the audio streams. ``paths``
+    ``fps`` is a number, ``fps_exact`` the fraction as text; ``start_offset_seconds`` is the time of the container that
+    counts as zero, which layers start from; ``audio`` lists the codecs of the audio streams. ``paths``
     is there where several images are one input: all of them, ``path`` being the first.
     """
     facts = {
@@ -37,6 +38,11 @@ def describe_input(info: InputInfo) -> dict[str, Any]:
         "sample_aspect_ratio": str(info.sample_aspect_ratio),
         "colour_space": info.colour_space,
         "colour_range": info.colour_range,
+        "chroma_location": info.chroma_location,
+        "field_order": info.field_order,
+        "deinterlaced": info.is_deinterlaced,
+        "has_alpha": info.has_alpha,
+        "start_offset_seconds": round(float(info.origin_seconds), 6),
         "audio": list(info.audio),
         "warnings": list(info.warnings),
     }
