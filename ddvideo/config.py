@@ -8,12 +8,14 @@ from typing import Any, Literal, get_args
 
 from ddvideo.errors import UsageError
 
-__all__ = ["FORMATS", "PRESETS", "OutputFormat", "Preset", "Settings"]
+__all__ = ["CHROMAS", "FORMATS", "PRESETS", "Chroma", "OutputFormat", "Preset", "Settings"]
 
 Preset = Literal["fast", "balanced", "quality"]
 OutputFormat = Literal["auto", "mp4", "png"]
+Chroma = Literal["auto", "420", "422", "444"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
+CHROMAS: tuple[Chroma, ...] = get_args(Chroma)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ddvideo.config import FORMATS, PRESETS, OutputFormat, Preset
+from ddvideo.config import CHROMAS, FORMATS, PRESETS, Chroma, OutputFormat, Preset
 from ddvideo.errors import UsageError
 
 __all__ = ["FrameRange", "RunOptions", "box", "decomposing", "hints", "running", "together"]
@@ -35,6 +35,7 @@ class RunOptions:
     runner: str
     address: str | None
     format: OutputFormat
+    chroma: Chroma
     frames: FrameRange | None
     seed: int
     fresh: bool
@@ -47,7 +48,8 @@ class RunOptions:
     def asked(self) -> dict[str, Any]:
         """What the pipeline is asked for, besides inputs, task and folder."""
         names = (
-            "preset", "device", "seed", "format", "frames", "fresh", "keep_work", "runner", "workers", "address"
+            "preset", "device", "seed", "format", "chroma", "frames", "fresh", "keep_work", "runner", "workers",
+            "address",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -103,6 +105,13 @@ _OPTIONS = (
         default="auto",
         show_default=True,
         help="How layers are written; auto: mp4 for video, png for images and folders.",
+    ),
+    click.option(
+        "--chroma",
+        type=click.Choice(CHROMAS),
+        default="auto",
+        show_default=True,
+        help="Colour of mp4 layers; auto: as the input has it. 420 and 422 pad odd sizes to even ones, 444 keeps them.",
     ),
     click.option(
         "--frames",

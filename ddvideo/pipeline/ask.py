@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ddvideo.config import FORMATS, PRESETS, Preset, Settings
+from ddvideo.config import CHROMAS, FORMATS, PRESETS, Preset, Settings
 from ddvideo.errors import UsageError
 from ddvideo.hardware import gpu_names, resolve_device, thread_count
 from ddvideo.pipeline.request import Request
@@ -46,7 +46,8 @@ def make_requests(**asked: Unpack[Asked]) -> list[Request]:
         UsageError: something is not as it should be.
     """
     preset, format, frames = asked.get("preset", "balanced"), asked.get("format", "auto"), asked.get("frames")
-    _check(preset, format)
+    chroma = asked.get("chroma", "auto")
+    _check(preset, format, chroma)
     task, recipe = asked.get("task"), asked.get("recipe")
     if (task is None) == (recipe is None):
         raise UsageError("either a task or a recipe is needed")
@@ -62,6 +63,7 @@ def make_requests(**asked: Unpack[Asked]) -> list[Request]:
             settings=stage,
             recipe=about,
             format=format,
+            chroma=chroma,
             frames=frames if number == 0 else None,
             fresh=asked.get("fresh", False),
             keep_work=asked.get("keep_work", False),
@@ -74,8 +76,8 @@ def make_requests(**asked: Unpack[Asked]) -> list[Request]:
     ]
 
 
-def _check(preset: str, format: str) -> None:
-    for name, value, known in (("preset", preset, PRESETS), ("format", format, FORMATS)):
+def _check(preset: str, format: str, chroma: str) -> None:
+    for name, value, known in (("preset", preset, PRESETS), ("format", format, FORMATS), ("chroma", chroma, CHROMAS)):
         if value not in known:
             raise UsageError(f"unknown {name} {value!r}; it is one of {', '.join(known)}")
 

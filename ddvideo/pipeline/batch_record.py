@@ -56,7 +56,10 @@ def input_key(path: Path) -> str:
 
 def settings_mark(requests: Sequence[Request]) -> str:
     """A hash of what decides the results, besides the inputs."""
-    told = [[request.settings.as_dict() | {"threads": None}, request.format, request.frames] for request in requests]
+    told = [
+        [request.settings.as_dict() | {"threads": None}, request.format, request.chroma, request.frames]
+        for request in requests
+    ]
     text = json.dumps([__version__, code_sha256(), told], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

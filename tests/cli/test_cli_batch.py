@@ -20,7 +20,8 @@ from ddvideo.types import ProgressEvent
 
 DEFAULTS = {
     "out": Path("ddvideo-out"), "dry_run": False, "preset": "balanced", "device": "auto", "seed": 0, "format": "auto",
-    "frames": None, "fresh": False, "keep_work": False, "runner": "auto", "workers": None, "address": None,
+    "chroma": "auto", "frames": None, "fresh": False, "keep_work": False, "runner": "auto", "workers": None,
+    "address": None,
 }  # fmt: skip
 
 
