@@ -12,7 +12,7 @@ from pathlib import Path
 from ddvideo.errors import InputError, UsageError
 from ddvideo.media.image_header import IMAGE_SUFFIXES
 
-__all__ = ["VIDEO_SUFFIXES", "find_inputs"]
+__all__ = ["VIDEO_SUFFIXES", "find_inputs", "is_ours"]
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov"}
@@ -65,7 +65,7 @@ def find_inputs(source: str, *, out: Path) -> list[Path]:
 def _walk(folder: Path, out: Path, *, is_source: bool = False) -> Iterator[Path]:
     """What is in a folder; results may well go into the source itself, whose inputs count all the same."""
     try:
-        if _is_ours(folder) or (folder.resolve() == out and not is_source):
+        if is_ours(folder) or (folder.resolve() == out and not is_source):
             return
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
         files = [entry for entry in entries if _is_input(entry) and _may_be_file(entry)]
@@ -94,7 +94,7 @@ def _matched(pattern: Path, out: Path) -> Iterator[Path]:
     except ValueError as error:
         raise UsageError(f"{pattern}: {error}") from error
     takes_hidden = any(part.startswith(".") for part in rest)
-    left_out = {base: _is_ours(base)}
+    left_out = {base: is_ours(base)}
     for match in matches:
         inner = match.relative_to(base).parts
         if not takes_hidden and any(part.startswith(".") for part in inner):
@@ -102,7 +102,7 @@ def _matched(pattern: Path, out: Path) -> Iterator[Path]:
         folders = [base, *(base.joinpath(*inner[:depth]) for depth in range(1, len(inner)))]
         for folder in folders:
             if folder not in left_out:
-                left_out[folder] = folder.resolve() == out or _is_ours(folder)
+                left_out[folder] = folder.resolve() == out or is_ours(folder)
         if any(left_out[folder] for folder in folders):
             continue
         if match.is_dir():
@@ -131,7 +131,7 @@ def _may_be_file(entry: Path) -> bool:
     return entry.is_file() or (entry.is_symlink() and not entry.exists())
 
 
-def _is_ours(folder: Path) -> bool:
+def is_ours(folder: Path) -> bool:
     """Whether a folder holds results of ours, whole or in the making."""
     if (folder / ".work" / "lock").is_file() or (folder / ".work" / "state.json").is_file():
         return True

@@ -15,7 +15,7 @@ from ddvideo.pipeline.batch_record import BatchRecord, make_items
 from ddvideo.pipeline.chain import plan_chain
 from ddvideo.pipeline.plan import Plan, frame_span
 from ddvideo.pipeline.request import Request
-from ddvideo.store import FolderLock
+from ddvideo.store import FolderLock, Places
 from ddvideo.types import Progress, ProgressEvent
 
 __all__ = ["decompose_all"]
@@ -47,7 +47,7 @@ def decompose_all(
         the longest, with nothing done.
 
     Raises:
-        UsageError: the source holds no input, or a setting is wrong.
+        UsageError: the source holds no input, ``out`` lies in a folder of frames among them, or a setting is wrong.
         LockedError: another batch works in ``out``.
         OutputError: ``out`` cannot be written.
     """
@@ -56,14 +56,15 @@ def decompose_all(
     root, told, tell = Path(out), progress or _silent, changed or _nothing
     requests = [replace(request, reuse=True) for request in make_requests(**asked)]
     paths = find_inputs(source, out=root)
+    places = Places(root, paths)
     try:
         if dry_run:
-            items = make_items(paths, root, requests)
+            items = make_items(paths, places, root, requests)
             _look(items, requests[0], told)
             return _longest_first(items), _plan(items, requests, told)
         with FolderLock(root / _LOCK):
             try:
-                return _do(make_items(paths, root, requests), root, source, requests, told, tell), None
+                return _do(make_items(paths, places, root, requests), root, source, requests, told, tell), None
             finally:
                 (root / _LOCK).unlink(missing_ok=True)
     finally:

@@ -17,7 +17,7 @@ from ddvideo.errors import DDVideoError
 from ddvideo.pipeline.batch import Item
 from ddvideo.pipeline.request import Request
 from ddvideo.report import write_index
-from ddvideo.store import code_sha256, result_names, write_json
+from ddvideo.store import Places, code_sha256, result_names, write_json
 
 __all__ = ["BatchRecord", "make_items"]
 
@@ -27,13 +27,13 @@ _PAUSE_SECONDS, _PAUSE_FACTOR = 0.5, 20
 """Between two writings: at least so long, and so many times as long as the last one took."""
 
 
-def make_items(paths: Sequence[Path], out: Path, requests: Sequence[Request]) -> list[Item]:
+def make_items(paths: Sequence[Path], places: Places, out: Path, requests: Sequence[Request]) -> list[Item]:
     """An item an input; what an earlier start with the same settings has done, of the same files, counts as done.
 
     An input keeps the name that it had then, whatever has come beside it since.
     """
     earlier = _earlier(out)
-    names = _names(paths, {key: entry["folder"] for key, entry in earlier.items()})
+    names = _names(paths, {key: entry["folder"] for key, entry in earlier.items()}, places)
     settings = settings_mark(requests)
     items = []
     for path, name in zip(paths, names, strict=True):
@@ -217,14 +217,15 @@ def _is_whole(root: Path, run: str) -> bool:
         return False
 
 
-def _names(paths: Sequence[Path], earlier: Mapping[str, str]) -> list[str]:
-    """A folder name an input: the one it had, or a new one that no other has or had."""
-    named = {path: earlier[key] for path in paths if (key := input_key(path)) in earlier}
+def _names(paths: Sequence[Path], earlier: Mapping[str, str], places: Places) -> list[str]:
+    """A folder name an input: the one it had, or a new one that no other has or had, and that can take results."""
+    keys = {path: input_key(path) for path in paths}
+    named = {path: earlier[key] for path, key in keys.items() if key in earlier and not places.is_footage(earlier[key])}
     fresh = [path for path in paths if path not in named]
     taken = {name.casefold() for name in (RECORD, INDEX, *earlier.values())}
-    for path, wanted in zip(fresh, result_names(fresh), strict=True):
+    for path, wanted in zip(fresh, result_names(fresh, places.is_free), strict=True):
         name, number = wanted, 1
-        while name.casefold() in taken:
+        while name.casefold() in taken or not places.is_free(name):
             number += 1
             name = f"{wanted}-{number}"
         taken.add(name.casefold())
