@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ddvideo import __version__
 from ddvideo.errors import DDVideoError
@@ -18,6 +18,9 @@ from ddvideo.pipeline.batch import Item
 from ddvideo.pipeline.request import Request
 from ddvideo.report import write_index
 from ddvideo.store import Places, code_sha256, result_names, write_json
+
+if TYPE_CHECKING:
+    from ddvideo.media.inputs import LeftOut
 
 __all__ = ["BatchRecord", "make_items"]
 
@@ -84,12 +87,16 @@ class BatchRecord:
         out: the batch's folder.
         about: recipe, preset and the like, told as they are.
         items: all of them.
+        left_out: what in the source is no input.
     """
 
-    def __init__(self, out: Path, about: Mapping[str, Any], items: Sequence[Item]) -> None:
+    def __init__(
+        self, out: Path, about: Mapping[str, Any], items: Sequence[Item], left_out: Sequence[LeftOut] = ()
+    ) -> None:
         self._out, self._about, self._items = out, dict(about), items
         keys = {input_key(item.path) for item in items}
         self._others = [entry for key, entry in _earlier(out).items() if key not in keys]
+        self._left_out = [{"path": input_key(item.path), "reason": item.reason} for item in left_out]
         self._started = time.time()
         self._is_stale = self._is_running = True
         self._closing = Event()
@@ -155,6 +162,7 @@ class BatchRecord:
             "counts": counts,
             "items": [self._entry(item) for item in self._items],
             "others": self._others,
+            "left_out": self._left_out,
         }
 
     def _entry(self, item: Item) -> dict[str, Any]:
