@@ -8,13 +8,25 @@ from typing import Any, Literal, get_args
 
 from ddvideo.errors import UsageError
 
-__all__ = ["FORMATS", "INTERLACED", "PRESETS", "Interlaced", "OutputFormat", "Preset", "Settings"]
+__all__ = [
+    "CHROMAS",
+    "FORMATS",
+    "INTERLACED",
+    "PRESETS",
+    "Chroma",
+    "Interlaced",
+    "OutputFormat",
+    "Preset",
+    "Settings",
+]
 
 Preset = Literal["fast", "balanced", "quality"]
 OutputFormat = Literal["auto", "mp4", "png"]
+Chroma = Literal["auto", "420", "422", "444"]
 Interlaced = Literal["deinterlace", "keep"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
+CHROMAS: tuple[Chroma, ...] = get_args(Chroma)
 INTERLACED: tuple[Interlaced, ...] = get_args(Interlaced)
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict
 
-from ddvideo.config import Interlaced, OutputFormat, Preset, Settings
+from ddvideo.config import Chroma, Interlaced, OutputFormat, Preset, Settings
 from ddvideo.errors import UsageError
 
 __all__ = [
@@ -243,6 +243,8 @@ class Common(TypedDict, total=False):
     """Start of the random numbers; equal seeds and thread counts give equal layers."""
     format: OutputFormat
     """How layers are written: ``auto``, ``mp4`` or ``png``."""
+    chroma: Chroma
+    """How finely mp4 layers hold colour: ``auto`` (as the input), ``420``, ``422`` or ``444``."""
     frames: tuple[int, int | None] | None
     """Part of the input: first frame and the first one not taken (None: to the end), counted from 0."""
     interlaced: Interlaced

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +13,13 @@ from ddvideo.errors import DDVideoError
 from ddvideo.text import duration, printable
 
 if TYPE_CHECKING:
+    from ddvideo.media.inputs import LeftOut
     from ddvideo.pipeline import Item, Plan
 
 __all__ = ["batch"]
+
+_NAMED = 3
+"""So many files that were left out are named for each reason; all are in the record."""
 
 
 @click.command(short_help="Every input of a folder, a glob or a list of paths.")
@@ -25,9 +30,10 @@ __all__ = ["batch"]
 def batch(source: str, task: str | None, recipe: str | None, **options: Any) -> int:
     """Do a task or a recipe on every input of SOURCE.
 
-    SOURCE is a folder (walked), a glob in quotes, or a text file of paths. All inputs share one queue, longest first.
-    Results are in DIR/<input stem>/, the state of all in DIR/batch.json and DIR/index.html, written as it goes. What
-    fails is named and passed over. A second start goes on, and does not do again what is done.
+    SOURCE is a folder (walked), a glob in quotes, or a text file of paths. In it, whatever holds a picture is an input,
+    by its content where its name does not tell; what is left out is told, with the reason. All inputs share one queue,
+    longest first. Results are in DIR/<input stem>/, the state of all in DIR/batch.json and DIR/index.html, written as
+    it goes. What fails is named and passed over. A second start goes on, and does not do again what is done.
     """
     if (task is None) == (recipe is None):
         raise click.UsageError("give either --task NAME or --recipe NAME")
@@ -38,6 +44,7 @@ def _run(source: str, what: dict[str, Any], options: RunOptions) -> int:
     from ddvideo.cli.work import telling
     from ddvideo.pipeline import decompose_all
 
+    left_out: list[LeftOut] = []
     with telling(options) as progress:
 
         def changed(item: Item) -> None:
@@ -49,24 +56,44 @@ def _run(source: str, what: dict[str, Any], options: RunOptions) -> int:
                 frames = f"{item.frames} frame{'' if item.frames == 1 else 's'}"
                 say(f"{printable(item.path)}: done, {frames}, {duration(seconds)} a frame")
 
+        def leaving_out(found: Sequence[LeftOut]) -> None:
+            left_out.extend(found)
+            if found and not options.quiet:
+                progress.close()
+                say_error(_left_out(found, options), label="warning")
+
         items, plan = decompose_all(
             source,
             out=options.out,
             dry_run=options.dry_run,
             progress=progress,
             changed=changed,
+            leaving_out=leaving_out,
             **what,
             **options.asked(),
         )
     failed = sum(item.status == "failed" for item in items)
     if options.dry_run:
-        _tell_plan(items, plan, options)
+        _tell_plan(items, plan, left_out, options)
     else:
         if options.as_json:
             emit((options.out / "batch.json").read_text(encoding="utf-8"))
         if not options.quiet:
             _tell_end(items, failed, options)
     return DDVideoError.exit_code if failed else 0
+
+
+def _left_out(found: Sequence[LeftOut], options: RunOptions) -> str:
+    """What was left out, a line a reason with the first few names: there may be thousands."""
+    groups: dict[str, list[LeftOut]] = {}
+    for item in found:
+        groups.setdefault(item.kind, []).append(item)
+    where = "--json lists them" if options.dry_run else f"listed in {options.out / 'batch.json'}"
+    lines = [f"{len(found)} that {'are no inputs were' if len(found) > 1 else 'is no input was'} left out; {where}"]
+    for kind, items in sorted(groups.items(), key=lambda group: -len(group[1])):
+        names = ", ".join(str(item.path) for item in items[:_NAMED])
+        lines.append(f"{len(items)} {kind}: {names}{', ...' if len(items) > _NAMED else ''}")
+    return "\n".join(lines)
 
 
 def _reason(item: Item) -> str:
@@ -83,7 +110,7 @@ def _tell_end(items: list[Item], failed: int, options: RunOptions) -> None:
         say_error(f"{failed} of {len(items)} inputs failed; the same command tries them again")
 
 
-def _tell_plan(items: list[Item], plan: Plan | None, options: RunOptions) -> None:
+def _tell_plan(items: list[Item], plan: Plan | None, left_out: Sequence[LeftOut], options: RunOptions) -> None:
     from ddvideo.cli.work import plan_costs
 
     done = sum(item.status == "done" for item in items)
@@ -93,7 +120,8 @@ def _tell_plan(items: list[Item], plan: Plan | None, options: RunOptions) -> Non
         from ddvideo.report.data import report_text
 
         told = [_plain(item) for item in items]
-        emit(report_text({"items": told, "plan": _figures(plan)}))
+        passed = [{"path": str(item.path), "reason": item.reason} for item in left_out]
+        emit(report_text({"items": told, "left_out": passed, "plan": _figures(plan)}))
         return
     rows: list[tuple[object, object]] = [
         ("inputs", f"{len(waiting)} to do, {done} done, {len(failed)} cannot be read"),

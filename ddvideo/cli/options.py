@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ddvideo.config import FORMATS, INTERLACED, PRESETS, Interlaced, OutputFormat, Preset
+from ddvideo.config import CHROMAS, FORMATS, INTERLACED, PRESETS, Chroma, Interlaced, OutputFormat, Preset
 from ddvideo.errors import UsageError
 
 __all__ = ["FrameRange", "RunOptions", "box", "decomposing", "hints", "running", "together"]
@@ -35,6 +35,7 @@ class RunOptions:
     runner: str
     address: str | None
     format: OutputFormat
+    chroma: Chroma
     frames: FrameRange | None
     interlaced: Interlaced
     seed: int
@@ -48,7 +49,7 @@ class RunOptions:
     def asked(self) -> dict[str, Any]:
         """What the pipeline is asked for, besides inputs, task and folder."""
         names = (
-            "preset", "device", "seed", "format", "frames", "interlaced", "fresh", "keep_work",
+            "preset", "device", "seed", "format", "chroma", "frames", "interlaced", "fresh", "keep_work",
             "runner", "workers", "address",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
@@ -105,6 +106,13 @@ _OPTIONS = (
         default="auto",
         show_default=True,
         help="How layers are written; auto: mp4 for video, png for images and folders.",
+    ),
+    click.option(
+        "--chroma",
+        type=click.Choice(CHROMAS),
+        default="auto",
+        show_default=True,
+        help="Colour of mp4 layers; auto: as the input has it. 420 and 422 pad odd sizes to even ones, 444 keeps them.",
     ),
     click.option(
         "--frames",

@@ -14,14 +14,18 @@ import numpy as np
 from ddvideo.arrays import AnyArray
 from ddvideo.errors import InputError
 from ddvideo.media.frame import Frame, frame_range
-from ddvideo.media.image_header import IMAGE_SUFFIXES, check_header
+from ddvideo.media.image_header import IMAGE_SUFFIXES, check_header, is_image
 from ddvideo.media.images import read_image
 from ddvideo.types import InputInfo, InputKind, InputPath, first_path
 
-__all__ = ["FOLDER_FPS", "ImageSource", "list_frames"]
+__all__ = ["FOLDER_FPS", "NUMBERED", "ImageSource", "list_frames"]
 
 FOLDER_FPS = Fraction(25)
 """Frames in a folder have no times; they are taken to be 25 a second, as FFmpeg does."""
+
+
+NUMBERED = re.compile(r"(?:frame|f)?[ _.-]?[0-9]+", re.IGNORECASE)
+"""Stems that frames of a video have, and photographs do not: ``0001``, ``frame_12``."""
 
 
 class ImageSource:
@@ -104,13 +108,20 @@ def list_frames(folder: Path) -> list[Path]:
         InputError: the folder cannot be read or holds no image.
     """
     try:
-        files = [file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES]
+        files = [file for file in folder.iterdir() if file.is_file() and _is_frame(file)]
     except OSError as error:
         raise InputError(f"{folder}: the folder cannot be read ({error.strerror}); check its mode and owner") from error
     files = [file for file in files if not file.name.startswith(".")]
     if not files:
         raise InputError(f"{folder}: the folder holds no frames ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return sorted(files, key=lambda file: (_natural(file.stem), file.name))
+
+
+def _is_frame(file: Path) -> bool:
+    """By its name; where that is a number without a suffix (which any program may write), by its content."""
+    if file.suffix:
+        return file.suffix.lower() in IMAGE_SUFFIXES
+    return NUMBERED.fullmatch(file.name) is not None and is_image(file)
 
 
 def _natural(text: str) -> list[tuple[int, str]]:

@@ -18,15 +18,25 @@ from ddvideo.media.video_source import VideoSource
 __all__ = ["read_layer"]
 
 
-def read_layer(path: str | Path) -> Iterator[FloatArray]:
+def read_layer(path: str | Path, *, size: tuple[int, int] | None = None) -> Iterator[FloatArray]:
     """Stream a layer that ddvideo wrote as float32 in [0, 1].
 
-    Gives ``(H, W)`` for alpha, ``(H, W, 3)`` for colour, ``(H, W, 4)`` for RGBA, one array a frame.
+    Args:
+        path: the file, or the folder of pictures.
+        size: width and height of the input in pixels; what the layer has beyond them, at its right and lower edge, is
+            there to make it even, and is cut off.
+
+    Yields:
+        ``(H, W)`` for alpha, ``(H, W, 3)`` for colour, ``(H, W, 4)`` for RGBA, one array a frame.
 
     Raises:
         InputError: the layer cannot be read.
     """
-    path = Path(path)
+    for values in _read(Path(path)):
+        yield values if size is None else values[: size[1], : size[0]]
+
+
+def _read(path: Path) -> Iterator[FloatArray]:
     if path.is_dir():
         for file in list_frames(path):
             yield _unit(read_png_layer(file))

@@ -7,7 +7,7 @@ import numpy as np
 from ddvideo.arrays import AnyArray
 from ddvideo.errors import ShapeError
 
-__all__ = ["check_frame", "to_depth"]
+__all__ = ["check_frame", "pad_to", "to_depth"]
 
 
 def check_frame(frame: AnyArray, width: int, height: int, channels: tuple[int, ...]) -> AnyArray:
@@ -23,6 +23,14 @@ def check_frame(frame: AnyArray, width: int, height: int, channels: tuple[int, .
         wanted = " or ".join(str((height, width, c)) for c in channels)
         raise ShapeError(f"a frame of shape {frame.shape} was given, {wanted} is written")
     return frame
+
+
+def pad_to(frame: AnyArray, width: int, height: int) -> AnyArray:
+    """A frame ``(H, W)`` or ``(H, W, C)`` brought to ``height`` x ``width`` by repeating its last row and column."""
+    missing = (height - frame.shape[0], width - frame.shape[1])
+    if missing == (0, 0):
+        return frame
+    return np.pad(frame, [(0, count) for count in missing] + [(0, 0)] * (frame.ndim - 2), mode="edge")
 
 
 def to_depth(frame: AnyArray, dtype: type[np.uint8] | type[np.uint16]) -> AnyArray:

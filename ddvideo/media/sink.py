@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from ddvideo.arrays import AnyArray
+from ddvideo.config import Chroma
 from ddvideo.errors import UsageError
 from ddvideo.media.png_sink import PngSink
 from ddvideo.media.video_sink import VideoSink
@@ -51,6 +52,7 @@ def open_sink(
     source: Path | None = None,
     audio: bool = False,
     quality: Quality = "layer",
+    chroma: Chroma = "auto",
 ) -> Sink:
     """Open an output for one layer.
 
@@ -61,7 +63,10 @@ def open_sink(
         format: ``mp4`` (H.264) or ``png``.
         source: the input file that sound is copied from.
         audio: copy the sound of ``source``; where MP4 cannot hold it, ``warnings`` says so.
-        quality: ``layer`` is visually lossless, ``preview`` is small.
+        quality: ``layer`` is visually lossless; ``preview`` is small, 8 bits and 4:2:0 whatever the input, and begins
+            to play before it is loaded.
+        chroma: of MP4 layers: ``420``, ``422``, ``444``, or ``auto``, which is the input's own. Where it is subsampled
+            an odd width or height becomes even, by repeating the last column or row, and ``warnings`` says so.
 
     Raises:
         UsageError: the format is unknown.
@@ -72,4 +77,4 @@ def open_sink(
     if format != "mp4":
         raise UsageError(f"format {format!r} is unknown; choose mp4 or png")
     with_sound = source if audio and like.audio and like.kind == "video" else None
-    return VideoSink(Path(path), like=like, alpha=kind == "alpha", source=with_sound, quality=quality)
+    return VideoSink(Path(path), like=like, alpha=kind == "alpha", source=with_sound, quality=quality, chroma=chroma)

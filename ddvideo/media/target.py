@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, BinaryIO
 
 __all__ = ["Target"]
 
@@ -12,6 +13,7 @@ class Target:
     """A file that FFmpeg writes through: remembers the system's error, which FFmpeg would tell only as a number."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("wb")
         self.error: OSError | None = None
 
@@ -30,6 +32,11 @@ class Target:
     def tell(self) -> int:
         """The writing position."""
         return self._file.tell()
+
+    def reader(self, url: str, flags: int, options: dict[str, Any]) -> BinaryIO:
+        """The same file for reading: what FFmpeg opens when it moves the index of an MP4 file to its front."""
+        self._file.flush()
+        return self._path.open("rb")
 
     def finish(self) -> None:
         """Bring everything to the disk and close."""

@@ -17,12 +17,13 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from ddvideo.arrays import AnyArray
+from ddvideo.config import Chroma
 from ddvideo.errors import OutputError, UsageError
 from ddvideo.media import x264
 from ddvideo.media.audio import AudioCopy
 from ddvideo.media.colour import FULL_RANGE, GREY, LIMITED_RANGE, Colour, RgbWriter
 from ddvideo.media.files import output_error, part_of, publish_file, remove_part, writing
-from ddvideo.media.samples import check_frame, to_depth
+from ddvideo.media.samples import check_frame, pad_to, to_depth
 from ddvideo.media.target import Target
 from ddvideo.types import InputInfo
 
@@ -34,10 +35,22 @@ class VideoSink:
 
     codec = "h264"
 
-    def __init__(self, path: Path, *, like: InputInfo, alpha: bool, source: Path | None, quality: x264.Quality) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        like: InputInfo,
+        alpha: bool,
+        source: Path | None,
+        quality: x264.Quality,
+        chroma: Chroma = "auto",
+    ) -> None:
         self.path = path
         self.warnings: list[str] = []
-        self.pix_fmt = x264.pix_fmt_for(like, alpha=alpha)
+        self.pix_fmt = x264.pix_fmt_for(like, alpha=alpha, quality=quality, chroma=chroma)
+        self._size = x264.size_for(like, quality=quality, chroma=chroma)
+        if self._size != (like.width, like.height):
+            self.warnings.append(_padded(like, self._size))
         self._like = like
         self._alpha = alpha
         self._quality = quality
@@ -68,7 +81,11 @@ class VideoSink:
             self._target = Target(self._part)
         with self._errors():
             self._container: OutputContainer = av.open(
-                self._target, "w", format="mp4", container_options=x264.container_options_for(self._base)
+                self._target,
+                "w",
+                format="mp4",
+                container_options=x264.container_options_for(self._base, self._quality),
+                io_open=self._target.reader,
             )
             self._stream = self._add_stream()
             if source is not None:
@@ -90,7 +107,7 @@ class VideoSink:
         options = x264.signalled(options, like, self.pix_fmt, colour.chroma_location)
         stream = self._container.add_stream("libx264", rate=like.fps, options=options)
         codec = stream.codec_context
-        codec.width, codec.height, codec.pix_fmt = like.width, like.height, self.pix_fmt
+        codec.width, codec.height, codec.pix_fmt = *self._size, self.pix_fmt
         codec.time_base = stream.time_base = self._base
         codec.sample_aspect_ratio = like.sample_aspect_ratio
         codec.color_range = FULL_RANGE if self._alpha else LIMITED_RANGE
@@ -133,6 +150,7 @@ class VideoSink:
             self._mux(self._stream.encode(picture))
 
     def _picture(self, frame: AnyArray) -> VideoFrame:
+        frame = pad_to(frame, *self._size)
         if self._alpha:
             gray = VideoFrame.from_ndarray(np.ascontiguousarray(to_depth(frame, np.uint8)), format="gray")
             gray.color_range = FULL_RANGE
@@ -216,3 +234,15 @@ class VideoSink:
             self._target.close()
         with suppress(OSError):
             remove_part(self._part)
+
+
+def _padded(like: InputInfo, size: tuple[int, int]) -> str:
+    """The warning that layers are larger than their input: the same of every layer, so that it is told once."""
+    repeated = [
+        name for name, old, new in zip(("column", "row"), (like.width, like.height), size, strict=True) if old < new
+    ]
+    return (
+        f"mp4 layers are {size[0]}x{size[1]} pixels, the input {like.width}x{like.height}: the last "
+        f"{' and '.join(repeated)} is there twice, as players want even sizes "
+        "(--chroma 444 keeps the size, but few players show it; --format png keeps it too)"
+    )

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from av import VideoFormat
 
+from ddvideo.config import Chroma
 from ddvideo.types import InputInfo
 
-__all__ = ["Quality", "container_options_for", "options_for", "pix_fmt_for", "signalled", "time_base_for"]
+__all__ = ["Quality", "container_options_for", "options_for", "pix_fmt_for", "signalled", "size_for", "time_base_for"]
 
 Quality = Literal["layer", "preview"]
 
@@ -26,6 +27,8 @@ _PREVIEW_CRF: Final = 18
 _TEN_BIT_QP_OFFSET: Final = 12
 _FAITHFUL: Final = "aq-mode=0:psy=0:mbtree=0:ipratio=1.1:pbratio=1.1:deadzone-inter=6:deadzone-intra=6"
 _MAX_TIMESCALE: Final = 2**31 - 1
+_BLOCK: Final = 64
+"""Pixels to a side of the picture in which the planes of a pixel format are measured; any multiple of 4 would do."""
 
 
 def options_for(pix_fmt: str, *, alpha: bool, quality: Quality) -> dict[str, str]:
@@ -63,21 +66,42 @@ def signalled(options: Mapping[str, str], like: InputInfo, pix_fmt: str, chroma_
     return told | {"x264-params": ":".join(params)} if params else told
 
 
-def pix_fmt_for(like: InputInfo, *, alpha: bool) -> str:
-    """The pixel format of a layer: the input's depth (8 or 10 bits) and chroma; odd sizes need full chroma."""
+def pix_fmt_for(like: InputInfo, *, alpha: bool, quality: Quality = "layer", chroma: Chroma = "auto") -> str:
+    """The pixel format of a layer: the input's depth (8 or 10 bits), and its chroma unless another is asked for."""
     if alpha:
         return "gray"
-    name = "yuv420p"
-    if like.kind == "video":
-        pixels = VideoFormat(like.pix_fmt, 64, 64)
-        planes = pixels.components
-        if pixels.is_rgb or pixels.has_palette:
-            name = "yuv444p"
-        elif len(planes) >= 3 and planes[1].height == 64:
-            name = "yuv444p" if planes[1].width == 64 else "yuv422p"
-    if like.width % 2 or (like.height % 2 and name == "yuv420p"):
-        name = "yuv444p"
+    if quality == "preview":
+        return "yuv420p"
+    name = f"yuv{_own_chroma(like) if chroma == 'auto' else chroma}p"
     return f"{name}10le" if like.bit_depth > 8 else name
+
+
+def size_for(like: InputInfo, *, quality: Quality = "layer", chroma: Chroma = "auto") -> tuple[int, int]:
+    """Width and height of an input's layers, alpha included: its own, made even where chroma is subsampled."""
+    planes = _planes(pix_fmt_for(like, alpha=False, quality=quality, chroma=chroma))
+    across, down = _BLOCK // planes[1].width, _BLOCK // planes[1].height
+    return -(-like.width // across) * across, -(-like.height // down) * down
+
+
+def _own_chroma(like: InputInfo) -> str:
+    """How finely an input holds colour.
+
+    RGB video has it at every pixel, as 4:4:4 does. Folders of pictures count as 4:2:0, which is what their mp4 is for:
+    to be played; and so does 4:4:0, which browsers and QuickTime do not play. 4:1:1 is held whole by 4:2:2 alone.
+    """
+    if like.kind != "video":
+        return "420"
+    pixels, planes = VideoFormat(like.pix_fmt, _BLOCK, _BLOCK), _planes(like.pix_fmt)
+    if pixels.is_rgb or pixels.has_palette:
+        return "444"
+    if len(planes) < 3 or planes[1].height < _BLOCK:
+        return "420"
+    return "444" if planes[1].width == _BLOCK else "422"
+
+
+def _planes(pix_fmt: str) -> tuple[Any, ...]:
+    """The components of a pixel format, as they are in a picture of ``_BLOCK`` x ``_BLOCK`` pixels."""
+    return VideoFormat(pix_fmt, _BLOCK, _BLOCK).components
 
 
 def time_base_for(like: InputInfo) -> Fraction:
@@ -86,6 +110,11 @@ def time_base_for(like: InputInfo) -> Fraction:
     return Fraction(1, base.denominator) if base.denominator <= _MAX_TIMESCALE else Fraction(1, 1_000_000)
 
 
-def container_options_for(base: Fraction) -> dict[str, str]:
-    """MP4 keeps a late start in its movie's own tick, which is a millisecond unless it is told otherwise."""
-    return {"movie_timescale": str(base.denominator)} if base.denominator > 1 else {}
+def container_options_for(base: Fraction, quality: Quality = "layer") -> dict[str, str]:
+    """MP4 keeps a late start in its movie's own tick, which is a millisecond unless it is told otherwise.
+
+    A preview has its index in front, so that a browser can play it before it is loaded. Layers have it at the end: to
+    bring it to the front, all of a file is read and written once more.
+    """
+    tick = {"movie_timescale": str(base.denominator)} if base.denominator > 1 else {}
+    return tick | ({"movflags": "faststart"} if quality == "preview" else {})

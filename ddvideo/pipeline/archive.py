@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from ddvideo.errors import DDVideoError
 from ddvideo.pipeline.ask import Asked, make_requests
@@ -15,8 +15,11 @@ from ddvideo.pipeline.batch_record import BatchRecord, make_items
 from ddvideo.pipeline.chain import plan_chain
 from ddvideo.pipeline.plan import Plan, frame_span
 from ddvideo.pipeline.request import Request
-from ddvideo.store import FolderLock
+from ddvideo.store import FolderLock, Places
 from ddvideo.types import Progress, ProgressEvent
+
+if TYPE_CHECKING:
+    from ddvideo.media.inputs import LeftOut
 
 __all__ = ["decompose_all"]
 
@@ -30,6 +33,7 @@ def decompose_all(
     dry_run: bool = False,
     progress: Progress | None = None,
     changed: Callable[[Item], None] | None = None,
+    leaving_out: Callable[[Sequence[LeftOut]], None] | None = None,
     **asked: Unpack[Asked],
 ) -> tuple[list[Item], Plan | None]:
     """Decompose every input of a source; what an earlier start has done is passed over.
@@ -40,6 +44,7 @@ def decompose_all(
         dry_run: only plan.
         progress: called with every step forward.
         changed: called with every input whose status has changed.
+        leaving_out: called once, before anything is begun, with what in the source is no input.
         asked: see :class:`ddvideo.pipeline.ask.Asked`; ``task`` or ``recipe`` is needed.
 
     Returns:
@@ -47,7 +52,7 @@ def decompose_all(
         the longest, with nothing done.
 
     Raises:
-        UsageError: the source holds no input, or a setting is wrong.
+        UsageError: the source holds no input, ``out`` lies in a folder of frames among them, or a setting is wrong.
         LockedError: another batch works in ``out``.
         OutputError: ``out`` cannot be written.
     """
@@ -55,15 +60,19 @@ def decompose_all(
 
     root, told, tell = Path(out), progress or _silent, changed or _nothing
     requests = [replace(request, reuse=True) for request in make_requests(**asked)]
-    paths = find_inputs(source, out=root)
+    found = find_inputs(source, out=root)
+    paths, places = found.inputs, Places(root, found.inputs)
+    if leaving_out is not None:
+        leaving_out(found.left_out)
     try:
         if dry_run:
-            items = make_items(paths, root, requests)
+            items = make_items(paths, places, root, requests)
             _look(items, requests[0], told)
             return _longest_first(items), _plan(items, requests, told)
         with FolderLock(root / _LOCK):
             try:
-                return _do(make_items(paths, root, requests), root, source, requests, told, tell), None
+                items = make_items(paths, places, root, requests)
+                return _do(items, found.left_out, root, source, requests, told, tell), None
             finally:
                 (root / _LOCK).unlink(missing_ok=True)
     finally:
@@ -72,6 +81,7 @@ def decompose_all(
 
 def _do(
     items: list[Item],
+    left_out: Sequence[LeftOut],
     root: Path,
     source: str,
     requests: Sequence[Request],
@@ -82,7 +92,7 @@ def _do(
     items = _longest_first(items)
     settings = requests[0].settings
     about = {"recipe": requests[0].recipe["name"], "preset": settings.preset, "seed": settings.seed, "source": source}
-    with BatchRecord(root, about, items) as record:
+    with BatchRecord(root, about, items, left_out) as record:
 
         def note(item: Item) -> None:
             record.changed(item)

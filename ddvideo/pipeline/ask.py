@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ddvideo.config import FORMATS, INTERLACED, PRESETS, Preset, Settings
+from ddvideo.config import CHROMAS, FORMATS, INTERLACED, PRESETS, Preset, Settings
 from ddvideo.errors import UsageError
 from ddvideo.hardware import gpu_names, resolve_device, thread_count
 from ddvideo.pipeline.request import Request
@@ -48,7 +48,8 @@ def make_requests(**asked: Unpack[Asked]) -> list[Request]:
         UsageError: something is not as it should be.
     """
     preset, format, frames = asked.get("preset", "balanced"), asked.get("format", "auto"), asked.get("frames")
-    _check(preset=preset, format=format, interlaced=asked.get("interlaced", "deinterlace"))
+    chroma, interlaced = asked.get("chroma", "auto"), asked.get("interlaced", "deinterlace")
+    _check(preset=preset, format=format, chroma=chroma, interlaced=interlaced)
     task, recipe = asked.get("task"), asked.get("recipe")
     if (task is None) == (recipe is None):
         raise UsageError("either a task or a recipe is needed")
@@ -64,6 +65,7 @@ def make_requests(**asked: Unpack[Asked]) -> list[Request]:
             settings=stage,
             recipe=about,
             format=format,
+            chroma=chroma,
             frames=frames if number == 0 else None,
             fresh=asked.get("fresh", False),
             keep_work=asked.get("keep_work", False),
@@ -78,7 +80,7 @@ def make_requests(**asked: Unpack[Asked]) -> list[Request]:
 
 
 def _check(**asked: str) -> None:
-    known = {"preset": PRESETS, "format": FORMATS, "interlaced": INTERLACED}
+    known = {"preset": PRESETS, "format": FORMATS, "chroma": CHROMAS, "interlaced": INTERLACED}
     for name, value in asked.items():
         if value not in known[name]:
             raise UsageError(f"unknown {name} {value!r}; it is one of {', '.join(known[name])}")

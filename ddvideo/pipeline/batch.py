@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ddvideo.errors import DDVideoError, DecompositionError
-from ddvideo.pipeline.chain import name_stage, stage_request, stage_root
+from ddvideo.pipeline.chain import join_stages, name_stage, stage_request, stage_root
 from ddvideo.pipeline.input_run import InputRun
 from ddvideo.pipeline.request import Request
 from ddvideo.pipeline.result import Result
@@ -64,7 +64,8 @@ class Batch:
     ) -> None:
         self._items, self._requests = items, requests
         self._progress, self._changed = progress, changed
-        self._waiting = deque((item, 0, item.path) for item in items if item.status == "waiting")
+        waiting = [item for item in items if item.status == "waiting"]
+        self._waiting: deque[tuple[Item, tuple[Result, ...], Path]] = deque((item, (), item.path) for item in waiting)
         self._total = len(self._waiting)
         self._ended = 0
         self._message = ""
@@ -117,11 +118,12 @@ class Batch:
             else:
                 return
 
-    def _begin(self, item: Item, stage: int, source: Path) -> Iterator[Job]:
+    def _begin(self, item: Item, before: tuple[Result, ...], source: Path) -> Iterator[Job]:
+        stage = len(before)
         key = f"{item.root.name}-{stage}"
         request = stage_request(self._requests, stage)
         run = InputRun(source, stage_root(item.root, self._requests, stage), request, name=f"{key}/")
-        opened = _Open(item=item, stage=stage, key=key, run=run)
+        opened = _Open(item=item, before=before, key=key, run=run)
         at = f", stage {stage + 1} of {len(self._requests)}" if len(self._requests) > 1 else ""
         self._message = f"{item.path.name} ({self._ended + 1} of {self._total}{at})"
         self._set(item, "running")
@@ -172,13 +174,12 @@ class Batch:
             self._settle(self._writing.pop(future), future.result)
 
     def _finish(self, opened: _Open, result: Result) -> None:
-        if opened.stage + 1 < len(self._requests):
+        done = (*opened.before, result)
+        if len(done) < len(self._requests):
             main = self._requests[opened.stage].task.main
-            self._waiting.appendleft((opened.item, opened.stage + 1, result.layers[main].path))
+            self._waiting.appendleft((opened.item, done, result.layers[main].path))
             return
-        opened.item.result = Result(
-            input=opened.item.path, folder=result.folder, layers=result.layers, report=result.report
-        )
+        opened.item.result = join_stages(opened.item.path, done)
         self._ended += 1
         self._set(opened.item, "done")
 
@@ -212,8 +213,14 @@ class _Open:
     """An input that is begun: its run, and the ids of the jobs that have not ended."""
 
     item: Item
-    stage: int
+    before: tuple[Result, ...]
+    """What the stages before this one have come to."""
     key: str
     run: InputRun
     left: set[str] = field(default_factory=set)
     error: DDVideoError | None = None
+
+    @property
+    def stage(self) -> int:
+        """The number of the stage, counted from 0."""
+        return len(self.before)

@@ -10,14 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ddvideo import __version__
 from ddvideo.errors import DDVideoError
 from ddvideo.pipeline.batch import Item
 from ddvideo.pipeline.request import Request
 from ddvideo.report import write_index
-from ddvideo.store import code_sha256, result_names, write_json
+from ddvideo.store import Places, code_sha256, result_names, write_json
+
+if TYPE_CHECKING:
+    from ddvideo.media.inputs import LeftOut
 
 __all__ = ["BatchRecord", "make_items"]
 
@@ -27,13 +30,13 @@ _PAUSE_SECONDS, _PAUSE_FACTOR = 0.5, 20
 """Between two writings: at least so long, and so many times as long as the last one took."""
 
 
-def make_items(paths: Sequence[Path], out: Path, requests: Sequence[Request]) -> list[Item]:
+def make_items(paths: Sequence[Path], places: Places, out: Path, requests: Sequence[Request]) -> list[Item]:
     """An item an input; what an earlier start with the same settings has done, of the same files, counts as done.
 
     An input keeps the name that it had then, whatever has come beside it since.
     """
     earlier = _earlier(out)
-    names = _names(paths, {key: entry["folder"] for key, entry in earlier.items()})
+    names = _names(paths, {key: entry["folder"] for key, entry in earlier.items()}, places)
     settings = settings_mark(requests)
     items = []
     for path, name in zip(paths, names, strict=True):
@@ -56,7 +59,10 @@ def input_key(path: Path) -> str:
 
 def settings_mark(requests: Sequence[Request]) -> str:
     """A hash of what decides the results, besides the inputs."""
-    told = [[request.settings.as_dict() | {"threads": None}, request.format, request.frames] for request in requests]
+    told = [
+        [request.settings.as_dict() | {"threads": None}, request.format, request.chroma, request.frames]
+        for request in requests
+    ]
     text = json.dumps([__version__, code_sha256(), told], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -81,12 +87,16 @@ class BatchRecord:
         out: the batch's folder.
         about: recipe, preset and the like, told as they are.
         items: all of them.
+        left_out: what in the source is no input.
     """
 
-    def __init__(self, out: Path, about: Mapping[str, Any], items: Sequence[Item]) -> None:
+    def __init__(
+        self, out: Path, about: Mapping[str, Any], items: Sequence[Item], left_out: Sequence[LeftOut] = ()
+    ) -> None:
         self._out, self._about, self._items = out, dict(about), items
         keys = {input_key(item.path) for item in items}
         self._others = [entry for key, entry in _earlier(out).items() if key not in keys]
+        self._left_out = [{"path": input_key(item.path), "reason": item.reason} for item in left_out]
         self._started = time.time()
         self._is_stale = self._is_running = True
         self._closing = Event()
@@ -152,6 +162,7 @@ class BatchRecord:
             "counts": counts,
             "items": [self._entry(item) for item in self._items],
             "others": self._others,
+            "left_out": self._left_out,
         }
 
     def _entry(self, item: Item) -> dict[str, Any]:
@@ -214,14 +225,15 @@ def _is_whole(root: Path, run: str) -> bool:
         return False
 
 
-def _names(paths: Sequence[Path], earlier: Mapping[str, str]) -> list[str]:
-    """A folder name an input: the one it had, or a new one that no other has or had."""
-    named = {path: earlier[key] for path in paths if (key := input_key(path)) in earlier}
+def _names(paths: Sequence[Path], earlier: Mapping[str, str], places: Places) -> list[str]:
+    """A folder name an input: the one it had, or a new one that no other has or had, and that can take results."""
+    keys = {path: input_key(path) for path in paths}
+    named = {path: earlier[key] for path, key in keys.items() if key in earlier and not places.is_footage(earlier[key])}
     fresh = [path for path in paths if path not in named]
     taken = {name.casefold() for name in (RECORD, INDEX, *earlier.values())}
-    for path, wanted in zip(fresh, result_names(fresh), strict=True):
+    for path, wanted in zip(fresh, result_names(fresh, places.is_free), strict=True):
         name, number = wanted, 1
-        while name.casefold() in taken:
+        while name.casefold() in taken or not places.is_free(name):
             number += 1
             name = f"{wanted}-{number}"
         taken.add(name.casefold())

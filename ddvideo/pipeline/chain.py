@@ -14,7 +14,7 @@ from ddvideo.pipeline.request import Request
 from ddvideo.pipeline.result import Result
 from ddvideo.types import InputPath, Progress, ProgressEvent, first_path
 
-__all__ = ["decompose_chain", "name_stage", "plan_chain", "stage_request", "stage_root"]
+__all__ = ["decompose_chain", "join_stages", "name_stage", "plan_chain", "stage_request", "stage_root"]
 
 _STAGES = "stages"
 
@@ -43,9 +43,10 @@ def decompose_chain(given: InputPath, root: Path, requests: Sequence[Request], p
     See :func:`ddvideo.pipeline.one.decompose_one` for the errors.
 
     Returns:
-        The last stage's result, with the input of the first.
+        The last stage's result, as :func:`join_stages` gives it.
     """
     source = given
+    done: list[Result] = []
     for number, request in enumerate(requests):
         try:
             folder = stage_root(root, requests, number)
@@ -54,7 +55,24 @@ def decompose_chain(given: InputPath, root: Path, requests: Sequence[Request], p
             name_stage(error, requests, number)
             raise
         source = result.layers[request.task.main].path
-    return Result(input=first_path(given), folder=result.folder, layers=result.layers, report=result.report)
+        done.append(result)
+    return join_stages(first_path(given), done)
+
+
+def join_stages(path: Path, stages: Sequence[Result]) -> Result:
+    """What all stages have come to: the last one's result, with the input and its size of the first.
+
+    Its report has the warnings of all stages; the file of the last one's report has only its own.
+    """
+    first, last = stages[0], stages[-1]
+    size = next((layer.size for layer in first.layers.values()), None)
+    told = [text for stage in stages for text in stage.report.get("warnings", ())]
+    return Result(
+        input=path,
+        folder=last.folder,
+        layers={name: replace(layer, size=size) for name, layer in last.layers.items()},
+        report={**last.report, "warnings": list(dict.fromkeys(told))},
+    )
 
 
 def plan_chain(source: InputPath, requests: Sequence[Request], progress: Progress) -> Plan:

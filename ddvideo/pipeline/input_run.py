@@ -12,7 +12,7 @@ from ddvideo.config import Settings
 from ddvideo.errors import DecompositionError
 from ddvideo.merge import Recomposition, Steadiness, merge_chunks
 from ddvideo.pipeline.hints import by_content, settle_hints, unhinted_shots
-from ddvideo.pipeline.outputs import file_name, write_outputs
+from ddvideo.pipeline.outputs import file_name, is_written_so, write_outputs
 from ddvideo.pipeline.plan import (
     check_disk,
     chunk_bytes,
@@ -205,7 +205,9 @@ class InputRun:
                 keeps_alpha=request.keep_alpha,
             )
             format = resolve_format(request.format, plan.info)
-            written = write_outputs(merged, plan, request.task, format, folder.root, folder.work, progress)
+            written = write_outputs(
+                merged, plan, request.task, format, folder.root, folder.work, progress, chroma=request.chroma
+            )
             warnings.extend(source.warnings)
         clock = self.clock
         clock.lap("merge")
@@ -234,7 +236,8 @@ class InputRun:
             write_bytes(folder.root / "thumbnail.jpg", written.thumbnails.strip())
         write_report_html(folder.root / "report.html", report, written.thumbnails or ())
         write_report_json(folder.root / "report.json", report)
-        layers = {layer.name: LayerResult(layer.name, layer.path, layer.channels) for layer in written.layers}
+        size = plan.info.width, plan.info.height
+        layers = {layer.name: LayerResult(layer.name, layer.path, layer.channels, size) for layer in written.layers}
         return Result(input=self.path, folder=folder.root, layers=layers, report=report)
 
     def __enter__(self) -> InputRun:
@@ -295,11 +298,14 @@ def _finished(path: Path, root: Path, info: InputInfo, request: Request) -> Resu
     except (OSError, ValueError):
         return None
     format = resolve_format(request.format, info)
+    size = info.width, info.height
     layers = {
-        layer.name: LayerResult(layer.name, root / file_name(layer.name, info, format), layer.channels)
+        layer.name: LayerResult(layer.name, root / file_name(layer.name, info, format), layer.channels, size)
         for layer in request.task.layers
         if layer.spatial
     }
     if not all(layer.path.exists() for layer in layers.values()):
+        return None
+    if not is_written_so(report, info, format, request.chroma):
         return None
     return Result(input=path, folder=root, layers=layers, report=report)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddvideo.arrays import FloatArray
+from ddvideo.config import Chroma
 from ddvideo.merge import MergedFrame
 from ddvideo.pipeline.as_written import AsWritten
 from ddvideo.pipeline.plan import FileFormat, Plan
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ddvideo.media import Sink
     from ddvideo.tasks.task import Task
 
-__all__ = ["Written", "file_name", "write_outputs"]
+__all__ = ["Written", "file_name", "is_written_so", "write_outputs"]
 
 MATTED = ("foreground", "alpha")
 """In png, the first of these layers carries the second as its fourth channel."""
@@ -67,6 +68,8 @@ def write_outputs(
     root: Path,
     work: Path,
     progress: Progress,
+    *,
+    chroma: Chroma = "auto",
 ) -> Written:
     """Encode the stream and put the results under their names in ``root``.
 
@@ -78,6 +81,7 @@ def write_outputs(
         root: the result folder.
         work: its work folder, on the same file system.
         progress: told of every frame.
+        chroma: of the layers in mp4.
 
     Raises:
         OutputError: the disk is full, or the like; nothing new shows in ``root`` then.
@@ -96,7 +100,7 @@ def write_outputs(
     as_written = AsWritten(plan, task)
     with ExitStack() as stack:
         with _timed(written):
-            sinks = _open_sinks(stack, plan, task, format, building, composer)
+            sinks = _open_sinks(stack, plan, task, format, building, composer, chroma)
         for done, merged in enumerate(frames, start=1):
             with _timed(written):
                 for name, sink in sinks.items():
@@ -141,7 +145,13 @@ def _note_constants(written: Written, merged: MergedFrame, plan: Plan, task: Tas
 
 
 def _open_sinks(
-    stack: ExitStack, plan: Plan, task: Task, format: FileFormat, building: Path, composer: PreviewComposer
+    stack: ExitStack,
+    plan: Plan,
+    task: Task,
+    format: FileFormat,
+    building: Path,
+    composer: PreviewComposer,
+    chroma: Chroma,
 ) -> dict[str, Sink]:
     from ddvideo.media import open_sink
 
@@ -157,6 +167,7 @@ def _open_sinks(
                     format=format,
                     source=info.path,
                     audio=layer.name == task.main,
+                    chroma=chroma,
                 )
             )
     sinks["preview"] = stack.enter_context(
@@ -180,6 +191,17 @@ def file_name(name: str, info: InputInfo, format: str) -> str:
     if name == "preview" or format == "mp4":
         return f"{name}.mp4"
     return name
+
+
+def is_written_so(report: Any, info: InputInfo, format: FileFormat, chroma: Chroma) -> bool:
+    """Whether the layers that a report tells of have the chroma that is asked for now; pictures always have it."""
+    from ddvideo.media.x264 import pix_fmt_for
+
+    try:
+        told = {layer["pix_fmt"] for layer in report["layers"]}
+    except (KeyError, TypeError):
+        return False
+    return format != "mp4" or told <= {pix_fmt_for(info, alpha=alpha, chroma=chroma) for alpha in (False, True)}
 
 
 def _picture(name: str, layers: dict[str, FloatArray], format: str) -> FloatArray:

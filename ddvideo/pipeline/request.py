@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ddvideo.config import OutputFormat, Settings
+from ddvideo.config import Chroma, OutputFormat, Settings
 from ddvideo.pipeline.plan import Plan
 from ddvideo.runners import Execute, Runner
 
@@ -25,6 +25,7 @@ class Request:
     recipe: Mapping[str, Any]
     """Name and summary, for the report."""
     format: OutputFormat
+    chroma: Chroma
     frames: tuple[int, int | None] | None
     fresh: bool
     keep_work: bool

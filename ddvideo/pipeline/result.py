@@ -21,20 +21,22 @@ class LayerResult:
     name: str
     path: Path
     channels: int
+    size: tuple[int, int] | None = None
+    """Width and height of the input; the file may have one more of each, to be even. None: that of the file."""
 
     def frames(self) -> Iterator[FloatArray]:
         """Read the layer back, frame by frame: float32 in [0, 1].
 
         Yields:
             ``(H, W)`` for a layer of one channel (alpha), ``(H, W, 3)`` for a colour layer, also where its PNG files
-            carry alpha as well.
+            carry alpha as well; of the input's size.
 
         Raises:
             InputError: the file is gone or cannot be read.
         """
         from ddvideo.media import read_layer
 
-        for values in read_layer(self.path):
+        for values in read_layer(self.path, size=self.size):
             yield values if values.ndim == 2 else values[..., :3]
 
 

@@ -14,7 +14,7 @@ from ddvideo.pipeline.chain import decompose_chain, plan_chain
 from ddvideo.pipeline.hints import is_hinted
 from ddvideo.pipeline.request import Request
 from ddvideo.pipeline.result import Result
-from ddvideo.store import result_names
+from ddvideo.store import Places, result_names
 from ddvideo.types import InputPath, Progress, ProgressEvent, first_path
 
 __all__ = ["decompose"]
@@ -31,6 +31,9 @@ def decompose(
 ) -> list[Result]:
     """Split inputs into the layers of a task, or carry out a recipe; results go to ``out/<input stem>/``.
 
+    Results never go into an input: where the folder of that name is one, or holds other files, it is
+    ``out/<input stem>-2/``, and the next start finds it again.
+
     Args:
         inputs: video files, image files or folders of numbered frames. One that is named twice is done once; equal
             stems get ``-2``, ``-3``, ...
@@ -45,6 +48,7 @@ def decompose(
         One result an input, in order. Of several inputs, one that fails has an ``error`` and the others are done.
 
     Raises:
+        UsageError: ``out`` lies in an input folder, or a setting is wrong.
         DDVideoError: the only input failed, or nothing could be begun.
     """
     paths = [Path(inputs)] if isinstance(inputs, str | os.PathLike) else [Path(path) for path in inputs]
@@ -57,7 +61,8 @@ def decompose(
     try:
         if len(sources) > 1 and is_hinted(requests[0]):
             raise UsageError("hints are of one input: give one INPUT with --fg-hint, --bg-hint or --box")
-        return _each(sources, Path(out), requests, progress or _silent, dry_run=dry_run)
+        places = Places(Path(out), paths)
+        return _each(sources, Path(out), places, requests, progress or _silent, dry_run=dry_run)
     finally:
         requests[0].runner.close()
 
@@ -71,11 +76,17 @@ def _once(paths: Sequence[Path]) -> list[Path]:
 
 
 def _each(
-    sources: Sequence[InputPath], out: Path, requests: Sequence[Request], progress: Progress, *, dry_run: bool
+    sources: Sequence[InputPath],
+    out: Path,
+    places: Places,
+    requests: Sequence[Request],
+    progress: Progress,
+    *,
+    dry_run: bool,
 ) -> list[Result]:
     results = []
     paths = [first_path(source) for source in sources]
-    for source, path, name in zip(sources, paths, result_names(paths), strict=True):
+    for source, path, name in zip(sources, paths, result_names(paths, places.is_free), strict=True):
         root = out / name
         try:
             if dry_run:

@@ -117,6 +117,9 @@ class PreviewComposer:
             sample_aspect_ratio=Fraction(1),
             bit_depth=8,
             field_order="progressive",
+            chroma_location="left",
+            mastering_display="",
+            content_light="",
         )
         """Describes the preview as the encoder needs it: its own size, upright, square pixels; timing as the input."""
 

@@ -11,12 +11,14 @@ from ddvideo.store.identity import code_sha256, input_sha256, run_identity
 from ddvideo.store.layers import ChunkWriter, LayerReader, quantise
 from ddvideo.store.lock import FolderLock
 from ddvideo.store.names import plain_name, result_names, safe_stem
+from ddvideo.store.places import Places
 from ddvideo.store.records import file_sha256, load_chunk_record, load_prior_record, save_record
 
 __all__ = [
     "ChunkWriter",
     "FolderLock",
     "LayerReader",
+    "Places",
     "RunFolder",
     "RunState",
     "atomic_file",

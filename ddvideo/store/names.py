@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ddvideo.errors import OutputError
@@ -39,15 +39,20 @@ def safe_stem(path: Path) -> str:
     return stem.encode(errors="surrogateescape")[:_MAX_BYTES].decode(errors="ignore") or "input"
 
 
-def result_names(inputs: Sequence[Path]) -> list[str]:
-    """One result folder name an input; equal stems (also but for their case) get ``-2``, ``-3``, ... in order."""
+def result_names(inputs: Sequence[Path], is_free: Callable[[str], bool] = lambda name: True) -> list[str]:
+    """One result folder name an input; equal stems (also but for their case) get ``-2``, ``-3``, ... in order.
+
+    Args:
+        inputs: in their order.
+        is_free: whether results may go to a folder of this name: see :class:`ddvideo.store.places.Places`.
+    """
     wanted = [safe_stem(path) for path in inputs]
+    every = {stem.casefold() for stem in wanted}
     taken: set[str] = set()
     names: list[str] = []
     for stem in wanted:
         name, number = stem, 1
-        reserved = {other.casefold() for other in wanted} - {stem.casefold()}
-        while name.casefold() in taken or (number > 1 and name.casefold() in reserved):
+        while name.casefold() in taken or (number > 1 and name.casefold() in every) or not is_free(name):
             number += 1
             name = f"{stem}-{number}"
         taken.add(name.casefold())

@@ -15,12 +15,14 @@ import ddvideo.pipeline
 from ddvideo.cli import main
 from ddvideo.cli.main import run
 from ddvideo.errors import DDVideoError, DecompositionError, InputError, LockedError
+from ddvideo.media.inputs import LeftOut
 from ddvideo.pipeline import Item
 from ddvideo.types import ProgressEvent
 
 DEFAULTS = {
     "out": Path("ddvideo-out"), "dry_run": False, "preset": "balanced", "device": "auto", "seed": 0, "format": "auto",
-    "frames": None, "fresh": False, "keep_work": False, "runner": "auto", "workers": None, "address": None,
+    "chroma": "auto", "frames": None, "fresh": False, "keep_work": False, "runner": "auto", "workers": None,
+    "address": None,
 }  # fmt: skip
 
 
@@ -30,6 +32,7 @@ class FakeBatch:
     def __init__(self) -> None:
         self.called: dict[str, Any] = {}
         self.items: list[Item] = []
+        self.left_out: list[LeftOut] = []
         self.plan: object = None
         self.error: BaseException | None = None
 
@@ -40,8 +43,9 @@ class FakeBatch:
         item.result = result  # type: ignore[assignment]
         self.items.append(item)
 
-    def __call__(self, source: str, *, progress, changed, **options: Any) -> tuple[Sequence[Item], Any]:
+    def __call__(self, source: str, *, progress, changed, leaving_out, **options: Any) -> tuple[Sequence[Item], Any]:
         self.called = {"source": source, **options}
+        leaving_out(self.left_out)
         progress(ProgressEvent(stage="chunk", shot=0, chunk=0, done=1, total=10, message="clip.mp4 (1 of 3)"))
         if self.error is not None:
             raise self.error

@@ -28,6 +28,7 @@ def test_defaults_are_those_of_the_contract(pipeline):
         "frames": None,
         "fresh": False,
         "keep_work": False,
+        "chroma": "auto",
         "dry_run": False,
         "runner": "auto",
         "workers": None,
@@ -37,9 +38,8 @@ def test_defaults_are_those_of_the_contract(pipeline):
 
 
 def test_every_option_reaches_the_pipeline(pipeline):
-    line = (
-        "segment a.mp4 b -o res --preset fast --device cuda:1 --seed 7 --format png --frames 5:50 --fresh --keep-work"
-    )
+    line = "segment a.mp4 b -o res --preset fast --device cuda:1 --seed 7 --format png --chroma 422 --frames 5:50"
+    line += " --fresh --keep-work"
     line += " --workers 3 --runner ray --address 10.0.0.1:6379"
     assert run([*line.split(), "--dry-run"]) == 0
     wanted = {
@@ -52,6 +52,7 @@ def test_every_option_reaches_the_pipeline(pipeline):
         "frames": (5, 50),
         "fresh": True,
         "keep_work": True,
+        "chroma": "422",
         "dry_run": True,
         "workers": 3,
         "runner": "ray",

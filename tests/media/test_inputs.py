@@ -24,7 +24,7 @@ def touch(folder: Path, *names: str) -> None:
 
 def found(source: object, out: Path = Path("/nowhere/out")) -> list[str]:
     """The inputs, as they are named from the working folder."""
-    return [str(path) for path in find_inputs(str(source), out=out)]
+    return [str(path) for path in find_inputs(str(source), out=out).inputs]
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +137,7 @@ def test_a_list_has_comments_relative_paths_and_names_of_any_bytes(here):
 @pytest.mark.parametrize("data", [b"\0\0\1\xba binary", b"RIFF\x00\x00text"])
 def test_a_binary_file_of_an_unknown_name_is_refused(here, data):
     (here / "x.dat").write_bytes(data)
-    with pytest.raises(InputError, match=r"x\.dat: it is neither a video or image by its name, nor a text file"):
+    with pytest.raises(InputError, match=r"x\.dat: it is neither a video or image, nor a text file"):
         find_inputs("x.dat", out=Path("out"))
 
 

@@ -87,7 +87,7 @@ def test_colours_survive_every_matrix_range_and_missing_tags(space, tagged, full
     ("name", "how", "pix_fmt"),
     [
         ("odd.mp4", {"size": (131, 97), "pix_fmt": "yuv444p"}, "yuv444p"),
-        ("odd_vp9.webm", {"size": (131, 97), "codec": "libvpx-vp9", "options": FAST_VP9}, "yuv444p"),
+        ("even_vp9.webm", {"size": (130, 98), "codec": "libvpx-vp9", "options": FAST_VP9}, "yuv420p"),
         ("ten.mp4", {"size": (128, 96), "pix_fmt": "yuv420p10le"}, "yuv420p10le"),
         ("wide.mp4", {"size": (128, 96), "pix_fmt": "yuv422p"}, "yuv422p"),
         ("full_chroma.mkv", {"size": (128, 96), "pix_fmt": "yuv444p10le"}, "yuv444p10le"),

@@ -229,8 +229,7 @@ def write_clip(path, frames=44, cut=22, width=64, height=48, **facts):
         fps=Fraction(25),
         duration_seconds=frames / 25,
         codec="h264",
-        pix_fmt="yuv420p",
-        **facts,
+        **{"pix_fmt": "yuv420p"} | facts,
     )
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     with open_sink(path, like=info) as sink:

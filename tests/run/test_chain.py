@@ -236,3 +236,26 @@ def test_a_recipe_without_the_preset_that_is_asked_for_is_refused_before_anythin
     assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="unknown preset 'best'"):
         run(clip, tmp_path / "out", engine, preset="best")
+
+
+@pytest.mark.parametrize("size", [(97, 65), (96, 65), (97, 64)])
+def test_stages_take_padded_layers_and_the_size_of_the_first_input_comes_back(tmp_path, engine, size):
+    source = tmp_path / "v"
+    source.mkdir()
+    clip = write_natural(source / "odd.mp4", natural(12, *size), pix_fmt="yuv444p")
+    (alone,) = run(clip, tmp_path / "out", engine, chroma="420")
+    items, _ = decompose_all(
+        str(source), out=tmp_path / "batch", recipe=MATTE, preset="fast", execute=engine, chroma="420"
+    )
+    with av.open(tmp_path / "out" / "odd" / STAGE / "radiance.mp4") as file:
+        padded = file.streams.video[0].width, file.streams.video[0].height
+    assert padded == (size[0] + size[0] % 2, size[1] + size[1] % 2)
+    clear = 1 - np.array(natural(12, *size)) / 255
+    for result in (alone, items[0].result):
+        told = [text for text in result.report["warnings"] if "--chroma 444" in text]
+        assert len(told) == 1, "of the first stage: the second one's input is even"
+        assert f"{size[0]}x{size[1]}" in told[0]
+        found = np.array(list(result.layers["foreground"].frames()))
+        assert found.shape == (12, size[1], size[0], 3)
+        assert np.abs(found - clear).mean() < 0.03
+        assert {frame.shape for frame in result.layers["alpha"].frames()} == {(size[1], size[0])}
