@@ -77,9 +77,12 @@ def pix_fmt_for(like: InputInfo, *, alpha: bool, quality: Quality = "layer", chr
 
 
 def size_for(like: InputInfo, *, quality: Quality = "layer", chroma: Chroma = "auto") -> tuple[int, int]:
-    """Width and height of an input's layers, alpha included: its own, made even where chroma is subsampled."""
+    """Width and height of an input's layers, alpha included: its own, made even where chroma is subsampled.
+
+    Of interlaced frames, this holds for each of the two fields.
+    """
     planes = _planes(pix_fmt_for(like, alpha=False, quality=quality, chroma=chroma))
-    across, down = _BLOCK // planes[1].width, _BLOCK // planes[1].height
+    across, down = _BLOCK // planes[1].width, _BLOCK // planes[1].height * (2 if like.is_interlaced else 1)
     return -(-like.width // across) * across, -(-like.height // down) * down
 
 

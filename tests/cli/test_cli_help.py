@@ -55,9 +55,9 @@ def test_help_lists_the_commands_in_order_of_use_and_the_exit_codes():
 @pytest.mark.parametrize(
     "option",
     [
-        *("out", "preset", "device", "workers", "runner", "format", "chroma", "frames", "seed"),
+        *("out", "preset", "device", "workers", "runner", "format", "chroma", "frames", "interlaced", "seed"),
         *("fresh", "keep-work", "dry-run", "quiet", "verbose", "json"),
-        *("fg-hint", "bg-hint", "box", "hint-frame"),
+        *("fg-hint", "bg-hint", "box", "hint-frame", "keep-alpha"),
     ],
 )
 def test_segment_help_names_every_option(option):

@@ -26,6 +26,8 @@ def test_defaults_are_those_of_the_contract(pipeline):
         "seed": 0,
         "format": "auto",
         "frames": None,
+        "interlaced": "deinterlace",
+        "keep_alpha": False,
         "fresh": False,
         "keep_work": False,
         "chroma": "auto",
@@ -39,7 +41,7 @@ def test_defaults_are_those_of_the_contract(pipeline):
 
 def test_every_option_reaches_the_pipeline(pipeline):
     line = "segment a.mp4 b -o res --preset fast --device cuda:1 --seed 7 --format png --chroma 422 --frames 5:50"
-    line += " --fresh --keep-work"
+    line += " --fresh --keep-work --interlaced keep --keep-alpha"
     line += " --workers 3 --runner ray --address 10.0.0.1:6379"
     assert run([*line.split(), "--dry-run"]) == 0
     wanted = {
@@ -50,6 +52,8 @@ def test_every_option_reaches_the_pipeline(pipeline):
         "seed": 7,
         "format": "png",
         "frames": (5, 50),
+        "interlaced": "keep",
+        "keep_alpha": True,
         "fresh": True,
         "keep_work": True,
         "chroma": "422",
