@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageCms
 
 from ddvideo.arrays import AnyArray
 from ddvideo.media.pillow import DECODER_ERRORS
-from ddvideo.media.still import full_range
 
-__all__ = ["grey_to_rgb", "lab_to_rgb", "ink_to_rgb", "profile_space"]
+__all__ = ["grey_to_rgb", "ink_to_rgb", "lab_to_rgb", "profile_space"]
 
 _ERRORS = (*DECODER_ERRORS, ImageCms.PyCMSError)
 

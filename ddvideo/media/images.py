@@ -15,6 +15,7 @@ from ddvideo.errors import InputError
 from ddvideo.media.exif import read_exif
 from ddvideo.media.icc import grey_to_rgb, ink_to_rgb, profile_space
 from ddvideo.media.image_header import ImageFormat, image_format
+from ddvideo.media.samples import to_depth
 from ddvideo.media.still import Header, Raw, Still
 from ddvideo.media.stills_common import (
     bmp_header,
@@ -120,8 +121,8 @@ def _finished(raw: Raw) -> Still:
     rgb, profile, warnings = _as_rgb(raw)
     orientation, exif, wrong = read_exif(raw.exif) if raw.exif else (1, b"", "")
     alpha = raw.alpha
-    if alpha is not None and alpha.min() == np.iinfo(alpha.dtype).max:
-        alpha = None
+    if alpha is not None:
+        alpha = None if alpha.min() == np.iinfo(alpha.dtype).max else to_depth(alpha, rgb.dtype.type)
     turn = raw.orientation if raw.orientation is not None else orientation
     return Still(
         rgb=_upright(rgb, turn),

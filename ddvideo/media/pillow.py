@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ddvideo.errors import InputError
 from ddvideo.media.limits import MAX_PIXELS, check_size
@@ -32,7 +32,9 @@ def decoding(path: Path) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: more than the {MAX_PIXELS} pixels that ddvideo reads; make it smaller first") from error
+        raise InputError(
+            f"{path}: more than the {MAX_PIXELS} pixels that ddvideo reads; make it smaller first"
+        ) from error
     except DECODER_ERRORS as error:
         why = " ".join(str(error).split())[:120] or type(error).__name__
         raise InputError(f"{path}: the image is damaged or cut off ({why}); try to open it in a viewer") from error
@@ -47,7 +49,7 @@ def open_image(file: BinaryIO, path: Path, format: str) -> Image.Image:
     with decoding(path):
         try:
             image = Image.open(file, formats=[format])
-        except Image.UnidentifiedImageError as error:
+        except UnidentifiedImageError as error:
             raise InputError(f"{path}: the image's header is damaged; try to open it in a viewer") from error
     check_size(*image.size, path)
     return image

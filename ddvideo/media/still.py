@@ -9,7 +9,10 @@ import numpy as np
 
 from ddvideo.arrays import AnyArray
 
-__all__ = ["Header", "Raw", "Still", "full_range", "over_black"]
+__all__ = ["TRANSPARENCY", "Header", "Raw", "Still", "full_range", "over_black"]
+
+TRANSPARENCY = "the input has transparency: it is composited over black (segment keeps it with --keep-alpha)"
+"""What is said of an input that is not opaque everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,8 @@ def full_range(samples: AnyArray, bits: int, *, dtype: Literal["smallest", "uint
     top, most = (65535 if deep else 255), (1 << bits) - 1
     if top == most:
         return np.asarray(samples, np.uint16 if deep else np.uint8)
-    wide = samples.astype(np.uint32 if bits <= 16 else np.float64)
-    stretched = (wide * top + most // 2) // most if bits <= 16 else np.rint(wide * (top / most))
+    if bits <= 16:
+        stretched = (samples.astype(np.uint32) * np.uint32(top) + np.uint32(most // 2)) // np.uint32(most)
+    else:
+        stretched = np.rint(samples.astype(np.float64) * (top / most))
     return np.asarray(stretched, np.uint16 if deep else np.uint8)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import imagecodecs
@@ -163,7 +164,7 @@ def _check_whole(is_whole: bool, path: Path) -> None:
         raise InputError(f"{path}: the image is cut off; was it copied or downloaded whole?")
 
 
-def _profile(info: dict[str, object]) -> bytes:
+def _profile(info: Mapping[Any, Any]) -> bytes:
     found = info.get("icc_profile")
     return found if isinstance(found, bytes) else b""
 

@@ -16,7 +16,7 @@ from ddvideo.media.limits import check_size
 from ddvideo.media.pillow import decoding, open_image
 from ddvideo.media.still import Header, Raw, full_range
 
-__all__ = ["avif_header", "heif_header", "read_avif", "read_heif"]
+__all__ = ["avif_bits", "avif_header", "heif_header", "read_avif", "read_heif"]
 
 _ORIENTATION_TAG = 274
 
@@ -25,7 +25,7 @@ def heif_header(file: BinaryIO, path: Path) -> Header:
     """Size, transparency and profile of the primary picture, as it is after turning."""
     with decoding(path):
         image = _primary(file)[0]
-    check_size(*image.size, path)
+    check_size(image.size[0], image.size[1], path)
     profile = image.info.get("icc_profile") or b""
     return Header(
         codec="heif",
@@ -40,7 +40,7 @@ def read_heif(data: bytes, path: Path) -> Raw:
     """Decode the primary picture. It comes turned: what EXIF tells of that repeats what the file itself does."""
     with decoding(path):
         image, count = _primary(io.BytesIO(data))
-    check_size(*image.size, path)
+    check_size(image.size[0], image.size[1], path)
     with decoding(path):
         samples = full_range(np.asarray(image), image.info.get("bit_depth", 8))
     colours, alpha = _split(samples, has_alpha=image.has_alpha)
@@ -80,7 +80,7 @@ def avif_header(file: BinaryIO, path: Path) -> Header:
 
 def read_avif(data: bytes, path: Path) -> Raw:
     """Decode an AVIF still at its own depth."""
-    bits = _avif_bits(data)
+    bits = avif_bits(data)
     with open_image(io.BytesIO(data), path, "AVIF") as image, decoding(path):
         exif = image.info.get("exif") or b""
         turned = image.getexif().get(_ORIENTATION_TAG, 1)  # Pillow tells the file's own turning so, not EXIF's
@@ -94,7 +94,7 @@ def read_avif(data: bytes, path: Path) -> Raw:
     )
 
 
-def _avif_bits(data: bytes) -> int:
+def avif_bits(data: bytes) -> int:
     """Bits of a sample: the flags ``high_bitdepth`` and ``twelve_bit`` of the ``av1C`` box (AV1 in ISOBMFF, 2.3)."""
     at = data.find(b"av1C")
     flags = data[at + 6] if 0 <= at < len(data) - 6 else 0

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from ddvideo.arrays import AnyArray
 from ddvideo.media.limits import check_size
@@ -59,13 +59,16 @@ def _raw(image: Image.Image) -> Raw:
 
 def _deep_pnm(data: bytes, image: Image.Image) -> AnyArray | None:
     """The samples of a binary PGM or PPM of more than 8 bits, which Pillow cuts; None for every other PNM."""
-    kind, largest = data[:2], image.tile[0].args[-1] if isinstance(image.tile[0].args, tuple) else 255
-    if kind not in (b"P5", b"P6") or not isinstance(largest, int) or largest < 256:
+    if data[:2] not in (b"P5", b"P6") or not isinstance(image, ImageFile.ImageFile) or not image.tile:
         return None
-    channels = 3 if kind == b"P6" else 1
+    tile = image.tile[0]
+    largest = tile.args[-1] if isinstance(tile.args, tuple) else tile.args
+    if not isinstance(largest, int) or largest < 256:
+        return None
+    channels = 3 if data[:2] == b"P6" else 1
     count = image.width * image.height * channels
-    samples = np.frombuffer(data, ">u2", count, image.tile[0].offset).astype(np.float64)
-    deep = np.rint(np.minimum(samples / largest, 1) * 65535).astype(np.uint16)
+    samples = np.frombuffer(data, ">u2", count, tile.offset).astype(np.float64)
+    deep = np.asarray(np.rint(np.minimum(samples / largest, 1) * 65535), np.uint16)
     return deep.reshape(image.height, image.width, *([3] if channels == 3 else []))
 
 

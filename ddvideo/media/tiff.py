@@ -93,7 +93,7 @@ def _pages(tiff: tifffile.TiffFile) -> list[Any]:
 
     Camera files keep a thumbnail where others keep the picture, and the picture below it.
     """
-    pages = list(tiff.pages)
+    pages: list[Any] = list(tiff.pages)
     full = [page for page in pages if not (page.is_reduced or page.is_mask)]
     below = [page for first in pages[:1] if not full for page in first.pages or () if not page.is_reduced]
     found = full or below or pages[:1]
@@ -138,7 +138,7 @@ def _planes(page: Any, data: bytes) -> AnyArray:
     shape = (page.imagedepth, page.imagelength, page.imagewidth, page.samplesperpixel)
     if page.axes.startswith("S"):
         array = np.moveaxis(array, 0, -1)
-    return array.reshape(shape)[0]
+    return np.asarray(array.reshape(shape)[0])
 
 
 def _alpha_place(page: Any) -> int | None:
