@@ -21,7 +21,7 @@ from ddvideo.types import InputInfo
 
 __all__ = ["PngSink"]
 
-_RGB_MATRIX, _FULL_RANGE = 0, 1  # code points of ITU-T H.273
+_RGB_MATRIX, _FULL_RANGE, _UNSPECIFIED = 0, 1, 2  # code points of ITU-T H.273
 
 
 class PngSink:
@@ -92,9 +92,12 @@ class PngSink:
 def _chunks(like: InputInfo) -> list[tuple[bytes, bytes]]:
     """What colour layers carry besides their samples (PNG 3, 11.3): ``cICP``, ``iCCP``, ``eXIf``."""
     chunks = []
-    tags = colour.PRIMARIES.get(like.colour_primaries, 2), colour.TRANSFERS.get(like.colour_transfer, 2)
-    if like.kind != "video" and tags != (2, 2):
-        chunks.append((b"cICP", bytes([*tags, _RGB_MATRIX, _FULL_RANGE])))
+    tags = (
+        colour.PRIMARIES.get(like.colour_primaries, _UNSPECIFIED),
+        colour.TRANSFERS.get(like.colour_transfer, _UNSPECIFIED),
+    )
+    if like.kind != "video" and _UNSPECIFIED not in (primaries, transfer):
+        chunks.append((b"cICP", bytes([primaries, transfer, _RGB_MATRIX, _FULL_RANGE])))
     if like.icc_profile:
         chunks.append((b"iCCP", deflated_profile(like.icc_profile)))
     if like.exif and like.kind == "image":

@@ -18,8 +18,6 @@ from ddvideo.media.still import Header, Raw, full_range
 
 __all__ = ["avif_bits", "avif_header", "heif_header", "read_avif", "read_heif"]
 
-_ORIENTATION_TAG = 274
-
 
 def heif_header(file: BinaryIO, path: Path) -> Header:
     """Size, transparency and profile of the primary picture, as it is after turning."""
@@ -44,14 +42,15 @@ def read_heif(data: bytes, path: Path) -> Raw:
     with decoding(path):
         samples = full_range(np.asarray(image), image.info.get("bit_depth", 8))
     colours, alpha = _split(samples, has_alpha=image.has_alpha)
+    profile = image.info.get("icc_profile") or b""  # goes before the tag, which then tells the matrix alone
     return Raw(
         samples=colours,
         alpha=alpha,
         orientation=1,
         is_associated=image.premultiplied_alpha,
-        icc_profile=image.info.get("icc_profile") or b"",
+        icc_profile=profile,
         exif=image.info.get("exif") or b"",
-        cicp=_of_nclx(image.info.get("nclx_profile")),
+        cicp=None if profile else _of_nclx(image.info.get("nclx_profile")),
         warnings=(f"it holds {count} pictures, and only the main one is read",) if count > 1 else (),
     )
 
@@ -83,14 +82,17 @@ def read_avif(data: bytes, path: Path) -> Raw:
     bits = avif_bits(data)
     with open_image(io.BytesIO(data), path, "AVIF") as image, decoding(path):
         exif = image.info.get("exif") or b""
-        turned = image.getexif().get(_ORIENTATION_TAG, 1)  # Pillow tells the file's own turning so, not EXIF's
         profile, has_alpha = image.info.get("icc_profile") or b"", image.mode == "RGBA"
         pixels = imagecodecs.avif_decode(data) if bits > 8 else np.asarray(image)
     if pixels.ndim not in (2, 3) or pixels.shape[:2] != (image.height, image.width):
         raise InputError(f"{path}: {bits}-bit AVIF of this layout is not read; save it with 8 bits")
     colours, alpha = _split(full_range(pixels, bits), has_alpha=has_alpha)
     return Raw(
-        samples=colours, alpha=alpha, orientation=turned, icc_profile=profile, exif=exif, cicp=_avif_colours(data)
+        samples=colours,
+        alpha=alpha,
+        icc_profile=profile,
+        exif=exif,  # Pillow tells the file's own turning in it, and not what EXIF told before
+        cicp=None if profile else _avif_colours(data),
     )
 
 

@@ -82,7 +82,7 @@ def read_tiff(data: bytes, path: Path) -> Raw:
             alpha=alpha,
             is_associated=place is not None and int(page.extrasamples[place - colours]) == _ASSOCIATED,
             orientation=int(orientation) if orientation in range(1, 9) else 1,
-            icc_profile=_bytes(page, _ICC),
+            icc_profile=b"" if page.photometric == SPACE.CIELAB else _bytes(page, _ICC),  # these are sRGB already
             exif=exif,
             warnings=tuple(warnings),
         )
