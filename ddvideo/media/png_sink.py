@@ -92,10 +92,8 @@ class PngSink:
 def _chunks(like: InputInfo) -> list[tuple[bytes, bytes]]:
     """What colour layers carry besides their samples (PNG 3, 11.3): ``cICP``, ``iCCP``, ``eXIf``."""
     chunks = []
-    tags = (
-        colour.PRIMARIES.get(like.colour_primaries, _UNSPECIFIED),
-        colour.TRANSFERS.get(like.colour_transfer, _UNSPECIFIED),
-    )
+    primaries = colour.PRIMARIES.get(like.colour_primaries, _UNSPECIFIED)
+    transfer = colour.TRANSFERS.get(like.colour_transfer, _UNSPECIFIED)
     if like.kind != "video" and _UNSPECIFIED not in (primaries, transfer):
         chunks.append((b"cICP", bytes([primaries, transfer, _RGB_MATRIX, _FULL_RANGE])))
     if like.icc_profile:
