@@ -46,7 +46,7 @@ def grey_to_rgb(grey: AnyArray, profile: bytes) -> AnyArray:
     """Grey ``(H, W)`` with a grey profile as sRGB ``(H, W, 3)`` of the same type; unchanged where it cannot be used."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     try:
-        curve = _to_srgb(ramp, profile)[0]
+        curve = _to_srgb(ramp, profile, ImageCms.Flags.NOOPTIMIZE)[0]  # exact in the dark, which its tables are not
     except _ERRORS:
         return np.repeat(grey[..., None], 3, axis=2)
     if grey.dtype == np.uint8:
@@ -55,10 +55,10 @@ def grey_to_rgb(grey: AnyArray, profile: bytes) -> AnyArray:
     return np.asarray(np.rint(np.stack(deep, axis=1)), np.uint16)[grey]
 
 
-def _to_srgb(picture: Image.Image, profile: bytes) -> AnyArray:
+def _to_srgb(picture: Image.Image, profile: bytes, flags: int = 0) -> AnyArray:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    converted = ImageCms.profileToProfile(picture, given, srgb, outputMode="RGB")
+    converted = ImageCms.profileToProfile(picture, given, srgb, outputMode="RGB", flags=flags)
     if converted is None:
         raise ValueError("nothing was converted")
     return np.asarray(converted)
