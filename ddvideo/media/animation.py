@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate, islice
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
 import numpy as np
-from PIL import Image
 
-from ddvideo.arrays import AnyArray
 from ddvideo.errors import InputError, UsageError
+from ddvideo.media.animation_frames import composed, file_bytes, missing_end, open_animation
 from ddvideo.media.frame import Frame, frame_range
 from ddvideo.media.icc import profile_space
 from ddvideo.media.image_header import image_format
-from ddvideo.media.pillow import decoding, open_image
 from ddvideo.media.still import TRANSPARENCY, over_black
 from ddvideo.media.stills_heif import avif_bits
 from ddvideo.types import InputInfo
 
 __all__ = ["AnimationSource"]
 
-_PILLOW = {"gif": "GIF", "webp": "WEBP", "png": "PNG", "avis": "AVIF"}
 _NAMES = {"png": "apng", "avis": "avif"}
 _MILLISECOND = Fraction(1, 1000)
-_SHORTEST, _SHORTEST_SHOWN = Fraction(1, 100), Fraction(1, 10)
-"""Browsers show a frame that asks for 10 ms or less for 100 ms; many files count on that."""
 _PNG_DEPTH_AT = 24
-_GIF_TAIL = 16  # bytes that may follow a GIF's end mark as padding
-_LARGEST_DELAY_PART = 65535  # an APNG tells a delay as a fraction of two 16 bit numbers
 
 
 @dataclass(frozen=True)
@@ -92,8 +84,8 @@ class AnimationSource:
     def _read(self, wanted: range) -> Generator[Frame, None, None]:
         if not wanted:
             return
-        composed = _composed(self.info.path, image_format(self.info.path) or "")
-        for index, picture in enumerate(islice(composed, wanted.stop)):
+        pictures = composed(self.info.path, image_format(self.info.path) or "")
+        for index, picture in enumerate(islice(pictures, wanted.stop)):
             if index >= wanted.start:
                 alpha = np.ascontiguousarray(picture.rgba[..., 3])
                 yield Frame(
@@ -110,7 +102,7 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, tupl
     """Go through an animation once a process; ``identity`` makes a changed file a new one."""
     path = Path(name)
     format = image_format(path) or ""
-    with _opened(path, format) as image:
+    with open_animation(path, format) as image:
         width, height = image.size
         profile = image.info.get("icc_profile") or b""
     times = _times(path, format)
@@ -154,7 +146,7 @@ def _times(path: Path, format: str) -> _Times:
     stamps: list[Fraction] = []
     has_alpha, wrong = False, ""
     try:
-        for picture in _composed(path, format):
+        for picture in composed(path, format):
             durations.append(picture.seconds)
             stamps.append(picture.stamp)
             has_alpha = has_alpha or int(picture.rgba[..., 3].min()) < 255
@@ -164,75 +156,15 @@ def _times(path: Path, format: str) -> _Times:
         wrong = f"the animation is damaged or cut off: it ends after {len(durations)} frames"
     if not durations:
         raise InputError(f"{path}: no frame can be decoded; the file is damaged or cut off")
-    shown = (*stamps, stamps[-1] + durations[-1]) if format == "avis" else (Fraction(0), *accumulate(durations))
-    wrong = wrong or _cut_off(path, format, len(durations))
+    shown = (Fraction(0), *accumulate(durations))
+    if format == "avis" and all(a < b for a, b in pairwise(stamps)):  # durations are rounded there, and add up wrongly
+        shown = tuple(at - stamps[0] for at in (*stamps, stamps[-1] + durations[-1]))
+    wrong = wrong or missing_end(path, format, len(durations))
     return _Times(shown, has_alpha, (wrong,) if wrong else ())
-
-
-def _cut_off(path: Path, format: str, count: int) -> str:
-    """What tells that frames are missing although all that are there can be decoded; empty where nothing does."""
-    with _opened(path, format) as image:
-        promised = int(getattr(image, "n_frames", 1)) - bool(image.info.get("default_image"))
-    data = path.read_bytes()
-    no_end = (format == "webp" and not _whole_webp(data)[1]) or (format == "gif" and b";" not in data[-_GIF_TAIL:])
-    if promised > count:
-        return f"the animation is cut off: {count} of {promised} frames are there"
-    return f"the animation is cut off: {count} frames are there, and its end is missing" if no_end else ""
-
-
-@dataclass(frozen=True, eq=False)
-class _Picture:
-    """A frame ``(H, W, 4)``, straight RGBA, as it stands on the whole canvas; its duration and time in seconds."""
-
-    rgba: AnyArray
-    seconds: Fraction
-    stamp: Fraction
-
-
-def _composed(path: Path, format: str) -> Iterator[_Picture]:
-    with _opened(path, format) as image:
-        place = 1 if image.info.get("default_image") else 0  # an APNG's picture for programs that know no APNG
-        while True:
-            with decoding(path):
-                try:
-                    image.seek(place)
-                except EOFError:
-                    return
-                image.load()
-                rgba = np.asarray(image.convert("RGBA"))
-            yield _Picture(rgba, _duration(image, format), Fraction(image.info.get("timestamp") or 0) / 1000)
-            place += 1
-
-
-def _duration(image: Image.Image, format: str) -> Fraction:
-    """What a frame asks for, as browsers take it."""
-    milliseconds = float(image.info.get("duration") or 0)
-    seconds = Fraction(milliseconds / 1000).limit_denominator(_LARGEST_DELAY_PART)
-    return seconds if seconds > (0 if format == "avis" else _SHORTEST) else _SHORTEST_SHOWN
-
-
-def _opened(path: Path, format: str) -> Image.Image:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check its name and mode") from error
-    return open_image(io.BytesIO(_whole_webp(data)[0] if format == "webp" else data), path, _PILLOW[format])
-
-
-def _whole_webp(data: bytes) -> tuple[bytes, bool]:
-    """The file up to its last whole chunk, as libwebp reads it, and whether that is all of it."""
-    at, end = 12, 8 + int.from_bytes(data[4:8], "little")
-    while at + 8 <= min(end, len(data)):
-        after = at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")
-        after += after % 2
-        if after > len(data):
-            break
-        at = after
-    return data[:4] + (at - 8).to_bytes(4, "little") + data[8:at], at >= end
 
 
 def _shallow(path: Path, format: str) -> tuple[str, ...]:
     """What is said of samples deeper than the 8 bits that animations are read with."""
-    data = path.read_bytes()
+    data = file_bytes(path)
     bits = avif_bits(data) if format == "avis" else data[_PNG_DEPTH_AT] if format == "png" else 8
     return (f"its {bits} bits are read as 8, as all animations are",) if bits > 8 else ()

@@ -31,13 +31,14 @@ def read_exif(block: bytes) -> tuple[int, bytes, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             orientation = _load(block).get(Base.Orientation, _UPRIGHT)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow tells damage that it steps over as a warning
+        with warnings.catch_warnings(record=True) as told:  # Pillow steps over damage, and says so
+            warnings.simplefilter("always")
             exif = _load(block)
             if Base.Orientation in exif:
                 exif[Base.Orientation] = _UPRIGHT
-            kept, wrong = exif.tobytes().removeprefix(_PREFIX) if len(exif) else b"", ""
-    except (*DECODER_ERRORS, UserWarning):
+            kept = exif.tobytes().removeprefix(_PREFIX) if len(exif) else b""
+        kept, wrong = (b"", DAMAGED_EXIF) if told else (kept, "")
+    except DECODER_ERRORS:
         kept, wrong = b"", DAMAGED_EXIF
     return orientation if orientation in range(1, 9) else _UPRIGHT, kept, wrong
 

@@ -55,7 +55,7 @@ def grey_to_rgb(grey: AnyArray, profile: bytes) -> AnyArray:
     return np.asarray(np.rint(np.stack(deep, axis=1)), np.uint16)[grey]
 
 
-def _to_srgb(picture: Image.Image, profile: bytes, flags: int = 0) -> AnyArray:
+def _to_srgb(picture: Image.Image, profile: bytes, flags: ImageCms.Flags = ImageCms.Flags.NONE) -> AnyArray:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     converted = ImageCms.profileToProfile(picture, given, srgb, outputMode="RGB", flags=flags)

@@ -65,14 +65,18 @@ def read_png(data: bytes, path: Path) -> Raw:
         samples = _decoded(data, path)
         samples = samples[..., 0] if chunks[b"IHDR"][9] == _GREY else samples
     tag = chunks.get(b"cICP", b"")
-    broken = b"iCCP" in chunks and not header.icc_profile
+    warnings = []
+    if b"iCCP" in chunks and not header.icc_profile:
+        warnings.append("its colour profile is damaged and left out")
+    if (count := int.from_bytes(chunks.get(b"acTL", b"")[:4])) > 1:
+        warnings.append(_moves(count))
     return Raw(
         samples=samples,
         alpha=alpha,
         icc_profile=header.icc_profile,
         exif=chunks.get(b"eXIf", b""),
         cicp=(tag[0], tag[1]) if len(tag) == 4 else None,
-        warnings=("its colour profile is damaged and left out",) if broken else (),
+        warnings=tuple(warnings),
     )
 
 
@@ -149,14 +153,17 @@ def read_webp(data: bytes, path: Path) -> Raw:
             samples, alpha = samples[..., :3], samples[..., 3]
         else:
             samples = _decoded(data, path)
-        moves = (f"it is an animation of {count} frames, and only the first is read",) if count > 1 else ()
         return Raw(
             samples=samples,
             alpha=alpha,
             icc_profile=_profile(image.info),
             exif=image.info.get("exif", b""),
-            warnings=moves,
+            warnings=(_moves(count),) if count > 1 else (),
         )
+
+
+def _moves(count: int) -> str:
+    return f"it is an animation of {count} frames, and only the first is read"
 
 
 def _check_whole(is_whole: bool, path: Path) -> None:

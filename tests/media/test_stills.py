@@ -280,6 +280,17 @@ def test_a_folder_of_the_new_formats_is_frames(tmp_path):
     assert {".heic", ".heif", ".avif", ".jp2", ".j2k", ".jfif", ".tga"} <= IMAGE_SUFFIXES
 
 
+@pytest.mark.parametrize("brand", [b"hevc", b"msf1", b"hevx"])
+def test_a_heif_sequence_is_a_video_or_named_as_what_it_is(brand, make, clip, tmp_path):
+    data = bytearray(make("c.mp4", clip[:3]).read_bytes())
+    data[8:12] = brand
+    (tmp_path / "a.heics").write_bytes(data)
+    assert (probe(tmp_path / "a.heics").kind, probe(tmp_path / "a.heics").frames) == ("video", 3)
+    (tmp_path / "a.heics").write_bytes(data[: len(data) // 3])
+    with pytest.raises(InputError, match="a HEIF image sequence that cannot be read; export it as a video"):
+        probe(tmp_path / "a.heics")
+
+
 @pytest.mark.data
 @pytest.mark.skipif(not FOOTAGE.is_dir(), reason="the evaluation data folder is absent")
 def test_a_real_motion_photo():
