@@ -270,6 +270,16 @@ def test_its_times_come_through_an_mp4(format, tmp_path):
     assert probe(tmp_path / "out.mp4").duration_seconds == pytest.approx(info.duration_seconds)
 
 
+@pytest.mark.parametrize("format", ["webp", "png"])
+def test_among_frames_of_a_folder_the_first_frame_counts_and_it_is_told(format, tmp_path):
+    for index in range(2):
+        write(tmp_path / f"{index}.{format}", posters())
+    info = probe(tmp_path)
+    assert (info.kind, info.frames) == ("frames", 2)
+    assert info.warnings == (f"0.{format}: it is an animation of 6 frames, and only the first is read",)
+    assert np.array_equal(read(tmp_path)[0].rgb, posters()[0])
+
+
 def test_readers_stop_when_the_source_is_closed(tmp_path):
     source = open_source(write(tmp_path / "a.webp", posters()))
     frames = source.frames()
