@@ -20,6 +20,7 @@ from ddvideo.arrays import AnyArray
 from ddvideo.media.filters import FilterChain
 from ddvideo.media.pixels import bit_depth, has_alpha_channel, is_rgb
 from ddvideo.media.siting import DEFAULT_LOCATION, UNSPECIFIED, Siting
+from ddvideo.media.transparency import over_black
 from ddvideo.types import InputInfo
 
 __all__ = [
@@ -172,7 +173,7 @@ class RgbReader:
             alpha = scale_uint16(pixels[..., 3:], 65535 / _shifted_white(name))
         if not carries_alpha:
             return np.array(rgb), None
-        return over_black(rgb, alpha), np.array(alpha[..., 0])
+        return over_black(rgb, alpha[..., 0]), np.array(alpha[..., 0])
 
     def _convert(self, frame: VideoFrame, *, carries_alpha: bool) -> AnyArray:
         names = ("rgba64le", "rgb48le") if self._is_deep else ("rgba", "rgb24")
@@ -203,13 +204,6 @@ def woven(fields: AnyArray) -> AnyArray:
     frame = np.empty_like(fields)
     frame[::2], frame[1::2] = fields[:top], fields[top:]
     return frame
-
-
-def over_black(rgb: AnyArray, alpha: AnyArray) -> AnyArray:
-    """``(H, W, 3)`` samples with straight ``(H, W, 1)`` alpha of the same type, composited over black."""
-    top = int(np.iinfo(rgb.dtype).max)
-    product = rgb.astype(np.uint32) * alpha
-    return np.asarray((product + top // 2) // top, dtype=rgb.dtype)
 
 
 def _shifted_white(pix_fmt: str) -> int:

@@ -45,7 +45,12 @@ def open_input(path: Path) -> Iterator[InputContainer]:
         if path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; was it copied or downloaded whole?")
         # "file:" keeps a name like "concat:..." or "http://..." from being taken for a protocol.
-        container = av.open(f"file:{os.fspath(path)}", "r", container_options={"protocol_whitelist": "file"})
+        container = av.open(
+            f"file:{os.fspath(path)}",
+            "r",
+            container_options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
     except (OSError, av.FFmpegError) as error:
         raise input_error(error, path) from error
     with container:

@@ -1,108 +1,127 @@
-"""The size of a still image from its header, before its pixels take memory."""
+"""Which files are still images, and which are animations: told from their content, not from their names."""
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
+from typing import BinaryIO, Literal, TypeAlias
+
+from PIL import Image
 
 from ddvideo.errors import InputError
-from ddvideo.media.limits import check_size
+from ddvideo.media.pillow import decoding
+from ddvideo.media.png_chunks import PNG, png_chunks
 
-__all__ = ["IMAGE_SUFFIXES", "check_header", "is_image"]
+__all__ = ["IMAGE_SUFFIXES", "ImageFormat", "image_format", "is_animation", "is_image"]
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff", ".webp"})
+ImageFormat: TypeAlias = Literal[
+    "png", "jpeg", "bmp", "webp", "tiff", "gif", "tga", "pnm", "jpeg2000", "heif", "heif-sequence", "avif", "avis"
+]
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8\xff"
-_TIFF = (b"II*\x00", b"MM\x00*")
-_JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".tif", ".tiff", ".btf", ".webp", ".tga"}
+    | {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm"}
+)
+
+_MAGIC: tuple[tuple[bytes, ImageFormat], ...] = (
+    (PNG, "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    *((magic, "tiff") for magic in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "jpeg2000"),
+    (b"\xff\x4f\xff\x51", "jpeg2000"),
+)
+_BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_HEIF_STILLS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"mif3"})
+_HEIF_SEQUENCES = frozenset({b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"})
 _MJPEG_SUFFIXES = frozenset({".mjpg", ".mjpeg"})
-_HEAD_BYTES = 1 << 16
-_DAMAGED = (struct.error, IndexError, KeyError)
+_HEAD_BYTES = 1024
 
 
-def is_image(path: Path) -> bool:
-    """Whether the file begins as a still image does (PNG, JPEG, BMP, TIFF, WebP), whatever its name."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(64)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check its name and mode") from error
-    if head.startswith(_JPEG):
-        return path.suffix.lower() not in _MJPEG_SUFFIXES
-    animated_webp = head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 2)
-    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP" and not animated_webp
-    return head.startswith((_PNG, *_TIFF)) or webp or (head[:2] == b"BM" and path.suffix.lower() == ".bmp")
-
-
-def check_header(path: Path) -> tuple[int, int]:
-    """Width and height as the file's header tells them, before any turning; refused where absurd.
+def image_format(path: Path) -> ImageFormat | None:
+    """The format that a file begins as, still or animated, whatever its name; None where it is none of ours.
 
     Raises:
-        InputError: the header is damaged, or claims a size that ddvideo does not read.
+        InputError: the file cannot be read.
     """
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
-            if not head:
-                raise InputError(f"{path}: the file is empty; was it copied or downloaded whole?")
-            try:
-                width, height = _size(head)
-            except _DAMAGED:  # a long preface (EXIF, thumbnails), or a TIFF whose directory lies at its end
-                width, height = _size(head + file.read())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its name and mode") from error
-    except _DAMAGED as error:
-        raise InputError(f"{path}: the image's header is damaged; try to open it in a viewer") from error
-    check_size(width, height, path)
-    return width, height
+    for magic, format in _MAGIC:
+        if head.startswith(magic):
+            return None if format == "jpeg" and path.suffix.lower() in _MJPEG_SUFFIXES else format
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "bmp"
+    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
+        return "pnm"
+    if head[4:8] == b"ftyp":
+        return _heif_format(head)
+    # TGA has no mark of its own: the name must tell.
+    return "tga" if path.suffix.lower() == ".tga" and head else None
 
 
-def _size(head: bytes) -> tuple[int, int]:
-    if head.startswith(_PNG):
-        return struct.unpack_from(">II", head, 16)
-    if head.startswith(_JPEG):
-        return _jpeg_size(head)
-    if head.startswith(_TIFF):
-        return _tiff_size(head)
-    if head[:2] == b"BM":
-        width, height = struct.unpack_from("<ii", head, 18)
-        return width, abs(height)
-    if head[8:12] == b"WEBP":
-        return _webp_size(head)
-    raise KeyError("no image that ddvideo knows")
+def _heif_format(head: bytes) -> ImageFormat | None:
+    """By the major brand; a general one is AVIF where that is among the compatible ones."""
+    brands = [head[at : at + 4] for at in range(16, int.from_bytes(head[:4]), 4)]
+    major = head[8:12]
+    if major in _HEIF_SEQUENCES:
+        return "avis" if b"avis" in brands else "heif-sequence"
+    if major == b"avis":
+        return "avis"
+    if major == b"avif" or (major in _HEIF_STILLS and b"avif" in brands):
+        return "avif"
+    return "heif" if major in _HEIF_STILLS else None
 
 
-def _jpeg_size(head: bytes) -> tuple[int, int]:
-    at = 2
-    while True:
-        while head[at] != 0xFF:
-            at += 1
-        marker = head[at + 1]
-        if marker in _JPEG_SIZES:
-            height, width = struct.unpack_from(">HH", head, at + 5)
-            return width, height
-        standalone = marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD8
-        at += (1 if marker == 0xFF else 2) if standalone else 2 + struct.unpack_from(">H", head, at + 2)[0]
+def is_image(path: Path) -> bool:
+    """Whether the file is a still image that ddvideo reads.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    format = image_format(path)
+    return format is not None and format != "heif-sequence" and not _moves(path, format)
 
 
-def _tiff_size(head: bytes) -> tuple[int, int]:
-    order = "<" if head[:2] == b"II" else ">"
-    (at,) = struct.unpack_from(f"{order}I", head, 4)
-    (count,) = struct.unpack_from(f"{order}H", head, at)
-    values = {}
-    for entry in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(f"{order}HH", head, entry)
-        if tag in (256, 257):
-            (values[tag],) = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", head, entry + 8)
-    return values[256], values[257]
+def is_animation(path: Path) -> bool:
+    """Whether the file is an image format's animation: GIF, WebP, APNG or AVIF of several frames.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    format = image_format(path)
+    return format is not None and _moves(path, format)
 
 
-def _webp_size(head: bytes) -> tuple[int, int]:
-    if head[12:16] == b"VP8X":
-        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
-    if head[12:16] == b"VP8L":
-        (bits,) = struct.unpack_from("<I", head, 21)
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    width, height = struct.unpack_from("<HH", head, 26)
-    return width & 0x3FFF, height & 0x3FFF
+def _moves(path: Path, format: ImageFormat) -> bool:
+    if format == "avis":
+        return True
+    if format not in ("png", "gif", "webp"):
+        return False
+    with path.open("rb") as file:
+        return _is_apng(file) if format == "png" else _has_frames(file, path, format)
+
+
+def _is_apng(file: BinaryIO) -> bool:
+    for kind, content in png_chunks(file):
+        if kind == b"acTL":
+            return int.from_bytes(content[:4]) > 1
+        if kind == b"IDAT":  # what says that it moves stands before
+            return False
+    return False
+
+
+def _has_frames(file: BinaryIO, path: Path, format: ImageFormat) -> bool:
+    head = file.read(21)
+    if format == "webp" and not (head[12:16] == b"VP8X" and head[20:] and head[20] & 2):
+        return False
+    file.seek(0)
+    try:
+        with decoding(path), Image.open(file, formats=[format.upper()]) as image:
+            return bool(getattr(image, "is_animated", False))
+    except InputError:
+        return format == "webp"  # it says so itself; what is wrong with it is told on reading

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,15 +15,21 @@ import numpy as np
 
 from ddvideo.arrays import AnyArray
 from ddvideo.errors import InputError
+from ddvideo.media import colour
 from ddvideo.media.frame import Frame, frame_range
-from ddvideo.media.image_header import IMAGE_SUFFIXES, check_header, is_image
-from ddvideo.media.images import read_image
+from ddvideo.media.image_header import IMAGE_SUFFIXES, is_image
+from ddvideo.media.images import read_header, read_still
+from ddvideo.media.samples import to_depth
+from ddvideo.media.still import Still
+from ddvideo.media.transparency import TRANSPARENCY, over_black
 from ddvideo.types import InputInfo, InputKind, InputPath, first_path
 
 __all__ = ["FOLDER_FPS", "NUMBERED", "ImageSource", "list_frames"]
 
 FOLDER_FPS = Fraction(25)
 """Frames in a folder have no times; they are taken to be 25 a second, as FFmpeg does."""
+
+_UNSPECIFIED = 2  # a code point of ITU-T H.273
 
 
 NUMBERED = re.compile(r"(?:frame|f)?[ _.-]?[0-9]+", re.IGNORECASE)
@@ -35,36 +43,41 @@ class ImageSource:
         path, together = first_path(source), isinstance(source, tuple)
         folder = path.is_dir()
         self._files = list(source) if isinstance(source, tuple) else list_frames(path) if folder else [path]
-        first = read_image(self._files[0])
-        sizes = [check_header(file) for file in self._files]
-        for file, size in zip(self._files, sizes, strict=True):
-            if size != sizes[0]:
-                raise InputError(
-                    f"{file}: {size[0]}x{size[1]} pixels, but {self._files[0].name} has {sizes[0][0]}x{sizes[0][1]}; "
-                    f"all {'images taken together' if together else 'frames of a folder'} must have one size"
-                )
+        first = read_still(self._files[0])
+        whole = _looked_through(tuple((file, _identity(file)) for file in self._files), together)
         kind: InputKind = "frames" if folder or together else "image"
-        suffix = self._files[0].suffix.lower().lstrip(".") or "image"
+        deep = first.rgb.dtype != np.uint8
+        primaries, transfer = first.cicp or (_UNSPECIFIED, _UNSPECIFIED)
         self.info = InputInfo(
             path=path,
             kind=kind,
-            width=first.shape[1],
-            height=first.shape[0],
+            width=first.rgb.shape[1],
+            height=first.rgb.shape[0],
             frames=len(self._files),
             fps=FOLDER_FPS,
             duration_seconds=float(len(self._files) / FOLDER_FPS),
-            codec={"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff"}.get(suffix, suffix),
-            pix_fmt="rgb24" if first.dtype == np.uint8 else "rgb48le",
-            bit_depth=8 * first.dtype.itemsize,
+            codec=whole.codec,
+            pix_fmt=("rgba64le" if deep else "rgba") if whole.has_alpha else "rgb48le" if deep else "rgb24",
+            bit_depth=8 * first.rgb.dtype.itemsize,
             colour_range="full",
-            warnings=_number_gaps(self._files) if folder else (),
+            colour_primaries=colour.name_of(primaries, colour.PRIMARIES),
+            colour_transfer=colour.name_of(transfer, colour.TRANSFERS),
+            warnings=(
+                *(_number_gaps(self._files) if folder else ()),
+                *(_named(self._files[0], first) if kind == "frames" else first.warnings),
+                *whole.warnings,
+            ),
             paths=tuple(self._files) if together else (),
+            has_alpha=whole.has_alpha,
+            icc_profile=first.icc_profile,
+            exif=first.exif if kind == "image" else b"",
         )
+        self._noticed: dict[str, None] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was noticed about the files."""
-        return self.info.warnings
+        """What was noticed about the files: all of them, and those that were read so far."""
+        return (*self.info.warnings, *(text for text in self._noticed if text not in self.info.warnings))
 
     def __enter__(self) -> Self:
         return self
@@ -83,22 +96,84 @@ class ImageSource:
 
     def _read(self, wanted: range) -> Iterator[Frame]:
         for index in wanted:
+            rgb, alpha = self._fit(read_still(self._files[index]), self._files[index])
             yield Frame(
                 index=index,
                 pts_seconds=index / FOLDER_FPS,
                 duration_seconds=1 / FOLDER_FPS,
-                rgb=self._fit(read_image(self._files[index]), self._files[index]),
+                rgb=rgb,
+                alpha=alpha,
             )
 
-    def _fit(self, rgb: AnyArray, file: Path) -> AnyArray:
-        expected = (self.info.height, self.info.width)
-        if rgb.shape[:2] != expected:
+    def _fit(self, still: Still, file: Path) -> tuple[AnyArray, AnyArray | None]:
+        """Colours and alpha as all frames of the input have them."""
+        if still.rgb.shape[:2] != (self.info.height, self.info.width):
             raise InputError(f"{file}: it is turned otherwise than the first frame; all frames must be alike")
-        if self.info.bit_depth == 16 and rgb.dtype == np.uint8:
-            return rgb.astype(np.uint16) * np.uint16(257)
-        if self.info.bit_depth == 8 and rgb.dtype == np.uint16:
-            return np.asarray((rgb.astype(np.uint32) + 128) // 257, dtype=np.uint8)
-        return rgb
+        dtype: type[np.uint8] | type[np.uint16] = np.uint8 if self.info.bit_depth == 8 else np.uint16
+        if len(self._files) > 1:
+            self._noticed.update(dict.fromkeys(_named(file, still)))
+            if dtype is np.uint8 and still.rgb.dtype != np.uint8:
+                self._noticed[f"{file.name} has 16 bits, and the first frame 8: all are read with 8"] = None
+        rgb = still.rgb
+        if still.alpha is not None:
+            rgb = over_black(rgb, still.alpha, is_associated=still.is_associated)
+        if not self.info.has_alpha:
+            return to_depth(rgb, dtype), None
+        opaque = np.full(rgb.shape[:2], np.iinfo(dtype).max, dtype)
+        return to_depth(rgb, dtype), opaque if still.alpha is None else to_depth(still.alpha, dtype)
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """What only all files of an input together tell."""
+
+    codec: str
+    has_alpha: bool
+    warnings: tuple[str, ...]
+
+
+@lru_cache(maxsize=8)
+def _looked_through(files: tuple[tuple[Path, tuple[int, int, int]], ...], together: bool) -> _Whole:
+    """Look through the files of an input once a process; a changed file is another one.
+
+    Raises:
+        InputError: a file cannot be read, or has another size than the first.
+    """
+    paths = [path for path, _ in files]
+    headers = [read_header(path) for path in paths]
+    first = headers[0]
+    for path, header in zip(paths, headers, strict=True):
+        if (header.width, header.height) != (first.width, first.height):
+            raise InputError(
+                f"{path}: {header.width}x{header.height} pixels, but {paths[0].name} has "
+                f"{first.width}x{first.height}; "
+                f"all {'images taken together' if together else 'frames of a folder'} must have one size"
+            )
+    # Whether a channel that may be transparent is, only its samples tell: up to the first file where it is.
+    may_be = (path for path, header in zip(paths, headers, strict=True) if header.may_be_transparent)
+    has_alpha = any(read_still(path).alpha is not None for path in may_be)
+    warnings = [TRANSPARENCY] if has_alpha else []
+    profile = first.icc_profile
+    other = next((path for path, header in zip(paths, headers, strict=True) if header.icc_profile != profile), None)
+    if other is not None:
+        warnings.append(
+            f"the files have different colour profiles ({paths[0].name}, {other.name}): "
+            "their numbers are taken as they are, and layers get the first one's"
+        )
+    return _Whole(first.codec, has_alpha, tuple(warnings))
+
+
+def _identity(file: Path) -> tuple[int, int, int]:
+    try:
+        stat = file.stat()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); check its name and mode") from error
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _named(file: Path, still: Still) -> tuple[str, ...]:
+    """The warnings about one of several files, with its name."""
+    return tuple(f"{file.name}: {text}" for text in still.warnings)
 
 
 def list_frames(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ import numpy as np
 from ddvideo.arrays import AnyArray, FloatArray
 from ddvideo.errors import InputError
 from ddvideo.media.image_source import list_frames
-from ddvideo.media.images import read_image, read_png_layer
+from ddvideo.media.images import read_still
 from ddvideo.media.source import open_source
 
 __all__ = ["read_mask", "read_masks"]
@@ -27,10 +27,8 @@ def read_mask(path: Path) -> FloatArray:
     Raises:
         InputError: it cannot be read as an image.
     """
-    stored = read_png_layer(path)
-    if stored.ndim == 3 and stored.shape[2] == 4 and stored[..., 3].min() < stored[..., 3].max():
-        return _unit(stored[..., 3])
-    return _unit(read_image(path).max(2))
+    still = read_still(path)
+    return _mask(still.rgb, still.alpha)
 
 
 def read_masks(path: Path, wanted: Sequence[int]) -> Iterator[FloatArray]:
@@ -57,9 +55,14 @@ def read_masks(path: Path, wanted: Sequence[int]) -> Iterator[FloatArray]:
         for frame in source.frames(wanted[0], wanted[-1] + 1):
             if frame.index in left:
                 left.remove(frame.index)
-                yield _unit(frame.rgb.max(2))
+                yield _mask(frame.rgb, frame.alpha)
         if left:
             raise InputError(f"{path}: frame {min(left)} could not be read; was it changed?")
+
+
+def _mask(rgb: AnyArray, alpha: AnyArray | None) -> FloatArray:
+    tells = alpha is not None and alpha.min() < alpha.max()
+    return _unit(alpha if alpha is not None and tells else rgb.max(2))
 
 
 def _unit(values: AnyArray) -> FloatArray:

@@ -12,16 +12,23 @@ import numpy as np
 
 from ddvideo.arrays import AnyArray
 from ddvideo.errors import UsageError
+from ddvideo.media import colour
 from ddvideo.media.files import part_of, publish_file, publish_folder, remove_part, writing
 from ddvideo.media.images import encode_png
+from ddvideo.media.png_chunks import add_chunks, deflated_profile
 from ddvideo.media.samples import check_frame, to_depth
 from ddvideo.types import InputInfo
 
 __all__ = ["PngSink"]
 
+_RGB_MATRIX, _FULL_RANGE, _UNSPECIFIED = 0, 1, 2  # code points of ITU-T H.273
+
 
 class PngSink:
-    """Frames as PNG, 8 bits, or 16 where the input is deeper; grey for alpha, RGB or RGBA for colour."""
+    """Frames as PNG, 8 bits, or 16 where the input is deeper; grey for alpha, RGB or RGBA for colour.
+
+    Colour layers of images carry the input's colour profile or tag; those of a single image its EXIF data too.
+    """
 
     codec = "png"
 
@@ -34,6 +41,7 @@ class PngSink:
         self._format = "gray" if alpha else "rgb24"
         self._single = like.kind == "image"
         self._part = part_of(path)
+        self._chunks = _chunks(like)
         self._written = 0
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +66,7 @@ class PngSink:
             self._format = "rgba" if frame.shape[2] == 4 else "rgb24"
         file = self._part if self._single else self._part / f"{self._written:06d}.png"
         with writing(self.path), file.open("wb") as target:
-            target.write(encode_png(frame))
+            target.write(add_chunks(encode_png(frame), self._chunks) if frame.ndim == 3 else encode_png(frame))
             target.flush()
             os.fsync(target.fileno())
         self._written += 1
@@ -79,3 +87,17 @@ class PngSink:
                 publish_file(self._part, self.path)
             else:
                 publish_folder(self._part, self.path)
+
+
+def _chunks(like: InputInfo) -> list[tuple[bytes, bytes]]:
+    """What colour layers carry besides their samples (PNG 3, 11.3): ``cICP``, ``iCCP``, ``eXIf``."""
+    chunks = []
+    primaries = colour.PRIMARIES.get(like.colour_primaries, _UNSPECIFIED)
+    transfer = colour.TRANSFERS.get(like.colour_transfer, _UNSPECIFIED)
+    if like.kind != "video" and _UNSPECIFIED not in (primaries, transfer):
+        chunks.append((b"cICP", bytes([primaries, transfer, _RGB_MATRIX, _FULL_RANGE])))
+    if like.icc_profile:
+        chunks.append((b"iCCP", deflated_profile(like.icc_profile)))
+    if like.exif and like.kind == "image":
+        chunks.append((b"eXIf", like.exif))
+    return chunks

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from ddvideo.config import Interlaced
 from ddvideo.errors import InputError, UsageError
+from ddvideo.media.animation import AnimationSource
 from ddvideo.media.frame import Source
-from ddvideo.media.image_header import IMAGE_SUFFIXES, check_header, is_image
+from ddvideo.media.image_header import IMAGE_SUFFIXES, image_format, is_animation, is_image
 from ddvideo.media.image_source import ImageSource
+from ddvideo.media.images import read_header
 from ddvideo.media.video_source import VideoSource
 from ddvideo.types import InputInfo, InputPath
 
@@ -19,7 +21,9 @@ __all__ = ["open_source", "probe"]
 
 
 def open_source(path: str | InputPath, *, interlaced: Interlaced = "deinterlace") -> Source:
-    """Open a video, a still, a folder of numbered frames, or a tuple of stills that are one input; a context manager.
+    """Open an input: a context manager.
+
+    It is a video, an animation, a still, a folder of numbered frames, or a tuple of stills that are one input.
 
     ``interlaced`` says what becomes of interlaced frames of a video.
 
@@ -35,7 +39,11 @@ def open_source(path: str | InputPath, *, interlaced: Interlaced = "deinterlace"
     if path.is_dir():
         return ImageSource(path)
     _check_file(path)
-    return ImageSource(path) if path.is_file() and is_image(path) else VideoSource(path, interlaced=interlaced)
+    if not path.is_file():
+        return VideoSource(path)  # which tells what is missing
+    if is_image(path):
+        return ImageSource(path)
+    return AnimationSource(path) if is_animation(path) else _video(path, interlaced)
 
 
 def probe(path: str | InputPath, *, interlaced: Interlaced = "deinterlace") -> InputInfo:
@@ -53,6 +61,15 @@ def probe(path: str | InputPath, *, interlaced: Interlaced = "deinterlace") -> I
         return replace(info, warnings=source.warnings)
 
 
+def _video(path: Path, interlaced: Interlaced) -> VideoSource:
+    try:
+        return VideoSource(path, interlaced=interlaced)
+    except InputError as error:
+        if image_format(path) != "heif-sequence":
+            raise
+        raise InputError(f"{path}: a HEIF image sequence that cannot be read; export it as a video") from error
+
+
 def _check_file(path: Path) -> None:
     """Refuse what would block or never end when it is opened."""
     if path.exists() and not path.is_file():
@@ -67,8 +84,8 @@ def _check_together(paths: Sequence[Path]) -> None:
             raise UsageError(f"{path}: a folder cannot be one of several images; name the images themselves")
         _check_file(path)
         if not is_image(path):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                check_header(path)  # an image that is damaged is told as what it is
+            if path.suffix.lower() in IMAGE_SUFFIXES and image_format(path) is None:
+                read_header(path)  # an image that is damaged is told as what it is
             raise UsageError(f"{path}: it is no still image, and only images can be taken together")
         real = os.path.realpath(path)
         if real in named:

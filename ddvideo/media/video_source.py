@@ -33,6 +33,7 @@ from ddvideo.media.limits import check_size
 from ddvideo.media.packets import NO_STAMP
 from ddvideo.media.pixels import bit_depth
 from ddvideo.media.siting import chroma_location
+from ddvideo.media.transparency import TRANSPARENCY
 from ddvideo.types import FieldOrder, InputInfo
 
 __all__ = ["VideoSource"]
@@ -263,7 +264,7 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
             mastering_display=mastering_display(first),
             content_light=content_light(first),
             chroma_location=chroma_location(first, speaker),  # the last of all: it draws into the frame
-            warnings=(*index.warnings, *_stream_warnings(container), *_alpha_warnings(index)),
+            warnings=(*index.warnings, *_stream_warnings(container), *([TRANSPARENCY] if index.is_transparent else [])),
         )
     return info, index
 
@@ -291,9 +292,3 @@ def _stream_warnings(container: InputContainer) -> list[str]:
         f"stream {stream.index} ({what[stream.type]}) is in a codec that FFmpeg does not know: it is left out"
         for stream in unknown
     ]
-
-
-def _alpha_warnings(index: FrameIndex) -> list[str]:
-    if not index.is_transparent:
-        return []
-    return ["the input has transparency: it is composited over black (segment --keep-alpha keeps it in its alpha)"]

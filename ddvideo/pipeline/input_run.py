@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -208,7 +209,7 @@ class InputRun:
             written = write_outputs(
                 merged, plan, request.task, format, folder.root, folder.work, progress, chroma=request.chroma
             )
-            warnings.extend(source.warnings)
+            warnings.extend(without_transparency(source.warnings) if request.keep_alpha else source.warnings)
         clock = self.clock
         clock.lap("merge")
         report = make_report(
@@ -262,6 +263,13 @@ class _Clock:
         self._last = now
 
 
+def without_transparency(warnings: Sequence[str]) -> tuple[str, ...]:
+    """Warnings without the one of transparency, which is kept."""
+    from ddvideo.media.transparency import TRANSPARENCY
+
+    return tuple(warning for warning in warnings if warning != TRANSPARENCY)
+
+
 def look(source: InputPath, request: Request, progress: Progress) -> tuple[InputInfo, tuple[int, int]]:
     """What an input is, and which of its frames are asked for.
 
@@ -272,6 +280,8 @@ def look(source: InputPath, request: Request, progress: Progress) -> tuple[Input
 
     progress(ProgressEvent(stage="probe", message=first_path(source).name))
     info = probe(source, interlaced=request.settings.interlaced)
+    if request.keep_alpha:
+        info = replace(info, warnings=without_transparency(info.warnings))
     resolve_format(request.format, info)
     return info, frame_span(info, request.frames)
 

@@ -21,7 +21,8 @@ from ddvideo.types import ProgressEvent
 
 DEFAULTS = {
     "out": Path("ddvideo-out"), "dry_run": False, "preset": "balanced", "device": "auto", "seed": 0, "format": "auto",
-    "chroma": "auto", "frames": None, "interlaced": "deinterlace", "fresh": False, "keep_work": False, "runner": "auto", "workers": None,
+    "chroma": "auto", "frames": None, "interlaced": "deinterlace",
+    "fresh": False, "keep_work": False, "runner": "auto", "workers": None,
     "address": None,
 }  # fmt: skip
 

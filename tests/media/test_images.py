@@ -79,13 +79,13 @@ def test_exif_orientation_is_applied(orientation, photo, tmp_path):
     assert np.abs(only(path).astype(int) - upright).mean() < 3
 
 
-def test_a_grey_image_becomes_rgb_and_transparency_is_dropped(photo, tmp_path):
+def test_a_grey_image_becomes_rgb_and_transparency_is_over_black(photo, tmp_path):
     grey = photo[:, :, 1]
     (tmp_path / "grey.png").write_bytes(cv2.imencode(".png", grey)[1].tobytes())
     assert np.array_equal(only(tmp_path / "grey.png"), np.stack([grey] * 3, -1))
     rgba = np.dstack([photo[:, :, ::-1], grey])
     (tmp_path / "rgba.png").write_bytes(cv2.imencode(".png", rgba)[1].tobytes())
-    assert np.array_equal(only(tmp_path / "rgba.png"), photo)
+    assert np.array_equal(only(tmp_path / "rgba.png"), np.rint(photo * (grey[..., None] / 255)))
 
 
 @pytest.mark.parametrize(("name", "keep"), [("a.jpg", 0.5), ("a.png", 0.5), ("a.jpg", 0.02), ("a.png", 0.01)])
