@@ -216,6 +216,13 @@ def test_what_a_camera_writes_beside_a_clip_is_left_out_while_the_clip_is_there(
     assert look() == (sorted([beside, "other.mp4"]), {})
 
 
+@pytest.mark.parametrize("name", ["favicon.ico", "favicon", "favicon.dat"])
+def test_icons_are_no_footage(name):
+    put("real.mp4")
+    Image.fromarray(PICTURE).save(Path("v") / name, format="ICO")
+    assert look() == (["real.mp4"], {name: "icon"})
+
+
 def test_raw_photographs_are_told_as_what_they_are():
     Image.fromarray(PICTURE).save("v/photo.jpg")
     for suffix in (".dng", ".NEF", ".CR2"):
