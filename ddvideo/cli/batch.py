@@ -91,8 +91,8 @@ def _left_out(found: Sequence[LeftOut], options: RunOptions) -> str:
     where = "--json lists them" if options.dry_run else f"listed in {options.out / 'batch.json'}"
     lines = [f"{len(found)} that {'are no inputs were' if len(found) > 1 else 'is no input was'} left out; {where}"]
     for kind, items in sorted(groups.items(), key=lambda group: -len(group[1])):
-        names = ", ".join(str(item.path) for item in items[:_NAMED])
-        lines.append(f"{len(items)} {kind}: {names}{', ...' if len(items) > _NAMED else ''}")
+        names = ", ".join(printable(item.path) for item in items[:_NAMED])
+        lines.append(f"{kind} ({len(items)}): {names}{', ...' if len(items) > _NAMED else ''}")
     return "\n".join(lines)
 
 

@@ -8,8 +8,8 @@ which most files beside footage are, and at last by FFmpeg.
 from __future__ import annotations
 
 import codecs
-import os
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
@@ -38,11 +38,23 @@ _TEXT = "text"
 _NOT_FOOTAGE = {
     **dict.fromkeys(("adf", "bin", "ffmetadata", "idf", "tty", "xbin"), _TEXT),
     **dict.fromkeys(("concat", "dash", "hls", "imf", "rtp", "rtsp", "sdp"), "playlist"),
-    **dict.fromkeys(("bitpacked", "rawvideo", "v210", "v210x"), "samples without a header"),
     **dict.fromkeys(("adp", "cdg"), _NO_PICTURE),  # they are recognised by almost nothing
     "ico": "icon",
 }
-"""What FFmpeg takes for a picture, by a file's name or by little more, and nobody means; by FFmpeg's name for it."""
+"""What FFmpeg takes for a picture, often by very little, and nobody means; by FFmpeg's name for it."""
+_START_CODE = (b"\0\0\1", b"\0\0\0\1")
+_RAW_STREAMS: dict[str, tuple[bytes, ...]] = {
+    **dict.fromkeys(
+        ("avs2", "avs3", "cavsvideo", "evc", "h264", "hevc", "m4v", "mpegvideo", "vc1", "vvc"), _START_CODE
+    ),
+    "dirac": (b"BBCD",),
+    "h261": (b"\0\1",),
+    "h263": (b"\0\0",),
+    "mjpeg": (b"\xff\xd8",),
+    "mpeg": (*_START_CODE, b"RIFF"),
+}
+"""How streams without a container begin (and the disc image around that of a Video CD). FFmpeg finds them anywhere in a
+file, and so takes documents and archives with a picture inside for them."""
 _HEAD_BYTES = 1 << 16
 _TEXT_CONTROLS = frozenset("\a\b\t\n\v\f\r\x1a\x1b")
 _WIDE_TEXT = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -70,13 +82,13 @@ def why_no_picture(file: Path) -> str:
             return _TEXT if head and _is_text(head) else ""
         if not head:
             return "empty"
-        if is_image(file):
+        if is_image(file) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP"):  # a WebP may move
             return ""
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     except InputError:
         return _NO_PICTURE
-    return _TEXT if _is_text(head) else _in_container(file)
+    return _TEXT if _is_text(head) else _in_container(file, head)
 
 
 def _is_text(head: bytes) -> bool:
@@ -90,31 +102,33 @@ def _is_text(head: bytes) -> bool:
     return all(letter >= " " or letter in _TEXT_CONTROLS for letter in set(letters))
 
 
-def _in_container(file: Path) -> str:
+class _Nameless:
+    """A file that FFmpeg can read, but not see the name of: by some names it takes anything for a picture."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _in_container(file: Path, head: bytes) -> str:
     try:
-        # "file:" keeps a name like "concat:..." or "http://..." from being taken for a protocol.
-        with av.open(
-            f"file:{os.fspath(file)}",
-            "r",
-            container_options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        ) as container:
-            return _in_streams(container)
+        with file.open("rb") as opened, av.open(_Nameless(opened), "r", metadata_errors="replace") as container:
+            return _in_streams(container, head)
     except (OSError, ValueError, av.FFmpegError):
         return _NO_PICTURE
 
 
-def _in_streams(container: InputContainer) -> str:
+def _in_streams(container: InputContainer, head: bytes) -> str:
     """What there is instead of a moving picture: a picture has a size and a format as soon as one frame is decoded."""
     for name in container.format.name.split(","):
         if name in _NOT_FOOTAGE:
             return _NOT_FOOTAGE[name]
+        if not head.startswith(_RAW_STREAMS.get(name, b"")):
+            return _NO_PICTURE
     for stream in container.streams.video:
         codec = stream.codec_context  # None where FFmpeg has no decoder
         if codec is None or stream.disposition & Disposition.attached_pic:
             continue
-        has_header = (container.format.name, codec.name) != ("image2", "rawvideo")
-        if has_header and codec.pix_fmt is not None and codec.width > 0:
+        if codec.pix_fmt is not None and codec.width > 0:
             return ""
     if container.streams.audio:
         return "only sound"

@@ -252,4 +252,4 @@ def _told(left_out: Sequence[LeftOut]) -> str:
     if not left_out:
         return ""
     counts = Counter(item.kind for item in left_out)
-    return "; left out: " + ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+    return "; left out: " + ", ".join(f"{kind} ({count})" for kind, count in counts.most_common())

@@ -243,6 +243,6 @@ def _padded(like: InputInfo, size: tuple[int, int]) -> str:
     ]
     return (
         f"mp4 layers are {size[0]}x{size[1]} pixels, the input {like.width}x{like.height}: the last "
-        f"{' and '.join(repeated)} is repeated, as players want even sizes "
+        f"{' and '.join(repeated)} {'are' if repeated[1:] else 'is'} repeated, since players want even sizes "
         "(--chroma 444 keeps the size, but few players show it; --format png keeps it too)"
     )

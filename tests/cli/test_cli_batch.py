@@ -121,6 +121,30 @@ def test_json_is_the_record(batch, capsys, tmp_path):
     assert json.loads(capsys.readouterr().out) == {"counts": {"done": 1}}
 
 
+def test_what_is_left_out_is_told_by_reason_with_the_first_names(batch, capsys):
+    batch.add("a.mp4")
+    batch.left_out = [
+        *(LeftOut(Path(f"v/{number}.txt"), "text") for number in range(10_000)),
+        LeftOut(Path("v/a.thm"), "thumbnail", "a.mp4"),
+        LeftOut(Path("v/b.thm"), "thumbnail", "b.mp4"),
+        LeftOut(Path("v/odd\x1b[31m"), "empty"),
+    ]
+    assert run(["batch", "v", "--task", "segment", "-o", "res"]) == 0
+    told = capsys.readouterr().err
+    assert "\x1b[31m" not in told
+    assert told.splitlines()[:4] == [
+        "ddvideo: warning: 10003 that are no inputs were left out; listed in res/batch.json",
+        "  text (10000): v/0.txt, v/1.txt, v/2.txt, ...",
+        "  thumbnail (2): v/a.thm, v/b.thm",
+        "  empty (1): v/odd\\x1b[31m",
+    ]
+    assert run(["batch", "v", "--task", "segment", "-q"]) == 0
+    assert capsys.readouterr().err == ""
+    batch.left_out = batch.left_out[-1:]
+    assert run(["batch", "v", "--task", "segment"]) == 0
+    assert "1 that is no input was left out; listed in ddvideo-out/batch.json" in capsys.readouterr().err
+
+
 class FakePlan:
     estimated_seconds, estimated_memory_mib, work_mib, results_mib = 83.0, 1500.0, 250.4, 12.2
 
@@ -152,6 +176,16 @@ def test_a_dry_run_tells_the_plan_of_all(planned, capsys):
         "  disk     250 MiB while at work, about 12 MiB for the results",
         "  results  res/",
     ]
+
+
+def test_a_dry_run_lists_what_is_left_out(planned, capsys):
+    planned.left_out = [LeftOut(Path("v/a.thm"), "thumbnail", "a.mp4"), LeftOut(Path("v/b.txt"), "text")]
+    assert run(["batch", "videos", "--task", "segment", "--dry-run", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["left_out"] == [
+        {"path": "v/a.thm", "reason": "thumbnail of a.mp4"}, {"path": "v/b.txt", "reason": "text"},
+    ]  # fmt: skip
+    assert "2 that are no inputs were left out; --json lists them" in told.err
 
 
 def test_a_dry_run_names_what_cannot_be_read(planned, capsys):

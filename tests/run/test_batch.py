@@ -256,6 +256,24 @@ def test_images_and_frame_folders_are_inputs_too(tmp_path, engine):
     assert engine.inputs() == ["frames"], "a frame was added"
 
 
+def test_what_is_left_out_is_in_the_record_and_told_before_anything_is_done(videos, tmp_path, engine):
+    out = tmp_path / "out"
+    (videos / "a.THM").write_bytes(cv2.imencode(".jpg", np.zeros((24, 32, 3), np.uint8))[1].tobytes())
+    (videos / "a.txt").write_text("words")
+    (videos / "a.mp4").rename(videos / "a.m2t")
+    (videos / "c.mp4").rename(videos / "c")
+    told = []
+    batch(
+        videos, out, engine, leaving_out=lambda found: told.append((list(engine.jobs), [item.path for item in found]))
+    )
+    assert told == [([], [videos / "a.THM", videos / "a.txt"])]
+    assert statuses(out) == {"b.mp4": "done", "c": "done", "a.m2t": "done"}
+    assert record(out)["left_out"] == [
+        {"path": str(videos / "a.THM"), "reason": "thumbnail of a.m2t"},
+        {"path": str(videos / "a.txt"), "reason": "text"},
+    ]
+
+
 def test_open_files_and_locks_stay_few_with_many_inputs(tmp_path, engine):
     source, out, count = tmp_path / "v", tmp_path / "out", 40
     source.mkdir()
