@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
@@ -16,10 +17,21 @@ from av.video.stream import VideoStream
 from ddvideo.errors import InputError
 from ddvideo.media.limits import MAX_PIXELS, check_size
 
-__all__ = ["input_error", "is_known", "name_of", "open_input", "origin_seconds", "video_stream", "video_streams"]
+__all__ = [
+    "Nameless",
+    "input_error",
+    "is_known",
+    "name_of",
+    "open_input",
+    "origin_seconds",
+    "video_stream",
+    "video_streams",
+]
 
 _DEFAULT_BONUS = 5_000_000
 _MAX_THREADS = 4
+_BY_NAME = frozenset({"image2", "tty"})
+"""Formats that FFmpeg tells by a file's name, whatever is in it."""
 
 
 def input_error(error: OSError | av.FFmpegError, path: Path) -> InputError:
@@ -33,6 +45,13 @@ def input_error(error: OSError | av.FFmpegError, path: Path) -> InputError:
     return InputError(f"{path}: cannot be read ({error.strerror or type(error).__name__})")
 
 
+class Nameless:
+    """A file that FFmpeg can read, but not see the name of: by some names it takes anything for a picture."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
 @contextmanager
 def open_input(path: Path) -> Iterator[InputContainer]:
     """Open ``path`` for reading; closed on leaving.
@@ -41,23 +60,27 @@ def open_input(path: Path) -> Iterator[InputContainer]:
         InputError: the file is missing, empty, not readable, or no video.
     """
     limits = {"max_pixels": str(MAX_PIXELS)}
-    try:
-        if path.is_file() and path.stat().st_size == 0:
-            raise InputError(f"{path}: the file is empty; was it copied or downloaded whole?")
-        # "file:" keeps a name like "concat:..." or "http://..." from being taken for a protocol.
-        container = av.open(
-            f"file:{os.fspath(path)}",
-            "r",
-            container_options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
-    except (OSError, av.FFmpegError) as error:
-        raise input_error(error, path) from error
-    with container:
+    with ExitStack() as stack:
+        try:
+            if path.is_file() and path.stat().st_size == 0:
+                raise InputError(f"{path}: the file is empty; was it copied or downloaded whole?")
+            container = stack.enter_context(_open(path))
+            if container.format.name in _BY_NAME:
+                stack.pop_all().close()
+                file = stack.enter_context(path.open("rb"))
+                container = stack.enter_context(av.open(Nameless(file), "r", metadata_errors="replace"))
+        except (OSError, av.FFmpegError) as error:
+            raise input_error(error, path) from error
         for stream in container.streams.video:
             if is_known(stream):
                 stream.codec_context.options = limits
         yield container
+
+
+def _open(path: Path) -> InputContainer:
+    # "file:" keeps a name like "concat:..." or "http://..." from being taken for a protocol.
+    name, protocols = f"file:{os.fspath(path)}", {"protocol_whitelist": "file"}
+    return av.open(name, "r", container_options=protocols, metadata_errors="replace")
 
 
 def is_known(stream: Stream) -> bool:

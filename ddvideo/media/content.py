@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import codecs
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 from av.stream import Disposition
 
 from ddvideo.errors import InputError
+from ddvideo.media.container import Nameless
 from ddvideo.media.image_header import IMAGE_SUFFIXES, is_image
 
 __all__ = ["VIDEO_SUFFIXES", "has_known_suffix", "why_no_picture"]
@@ -102,16 +102,9 @@ def _is_text(head: bytes) -> bool:
     return all(letter >= " " or letter in _TEXT_CONTROLS for letter in set(letters))
 
 
-class _Nameless:
-    """A file that FFmpeg can read, but not see the name of: by some names it takes anything for a picture."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-
-
 def _in_container(file: Path, head: bytes) -> str:
     try:
-        with file.open("rb") as opened, av.open(_Nameless(opened), "r", metadata_errors="replace") as container:
+        with file.open("rb") as opened, av.open(Nameless(opened), "r", metadata_errors="replace") as container:
             return _in_streams(container, head)
     except (OSError, ValueError, av.FFmpegError):
         return _NO_PICTURE
