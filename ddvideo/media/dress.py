@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -197,7 +198,8 @@ class Dressing:
         counts: dict[str, _Count],
     ) -> None:
         clock = self.open_clock(source)
-        film = target.add_stream_from_template(pictures.streams.video[0], opaque=True)
+        stream = pictures.streams.video[0]
+        film = target.add_stream_from_template(stream, opaque=True)
         film.codec_context.framerate = self.fps
         lanes: dict[int, tuple[Lane, _Count]] = {}
         for extra in extras:
@@ -213,13 +215,12 @@ class Dressing:
         target.start_encoding()
         feed = _feed(target, read_tracks(source, set(lanes), clock) if lanes else iter(()), lanes)
         reached = next(feed, None)
-        for packet in pictures.demux(pictures.streams.video[0]):
-            if packet.size:
-                now = packet.dts * packet.time_base - span.shift
-                while reached is not None and reached < now:
-                    reached = next(feed, None)
-                packet.stream = film
-                target.mux(packet)
+        for packet in _pictures(pictures):
+            now = (packet.dts or 0) * packet.time_base - span.shift
+            while reached is not None and reached < now:
+                reached = next(feed, None)
+            packet.stream = film
+            target.mux(packet)
         for _ in feed:
             pass
 
@@ -261,6 +262,29 @@ def _abandon(target: OutputContainer) -> None:
     """Close what was not finished; a finished one is closed already."""
     with suppress(OSError, ValueError, av.FFmpegError):
         target.close()
+
+
+def _pictures(container: InputContainer) -> Iterator[Packet[Any]]:
+    """The packets of a film as they were written.
+
+    A reader of MP4 takes the step to the next packet for a packet's duration. A writer makes a track as long as its
+    packets tell, so each but the last gets the time for which its frame is shown.
+    """
+    stream = container.streams.video[0]
+    shown = sorted(packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None)
+    end = (stream.start_time or 0) + (stream.duration or 0)
+    durations = {begin: after - begin for begin, after in pairwise([*shown, max(end, shown[-1] + 1)])}
+    container.seek(0, stream=stream)
+    before: Packet[Any] | None = None
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        if before is not None:
+            before.duration = durations.get(before.pts, before.duration)
+            yield before
+        before = packet
+    if before is not None:
+        yield before
 
 
 def _feed(
