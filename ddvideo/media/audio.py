@@ -28,18 +28,20 @@ _USUAL_RATE: Final = 48000
 # ISO/IEC 14496-3, table 1.19: the channel configurations that every AAC decoder knows, from the smallest.
 _AAC_LAYOUTS: Final = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1")
 _ALAC_LAYOUTS: Final = _AAC_LAYOUTS[:-1]
+# RFC 9639, 9.1.3: what FLAC means by one to eight channels; its writer here tells side from back.
+_FLAC_LAYOUTS: Final = ("mono", "stereo", "3.0", "quad", "5.0", "5.0(side)", "5.1", "5.1(side)", "6.1", "7.1")
 _BACK_OF_SIDE: Final = {"SL": "BL", "SR": "BR"}
 _MOST_CHANNELS: Final = 8
 
 
 @dataclass(frozen=True)
 class Writing:
-    """How a track is coded anew: encoder, samples a second, channels, sample format (planar and the encoder's own)."""
+    """How a track is coded anew: encoder, samples a second, channels, sample format (packed, and the encoder's own)."""
 
     encoder: str
     rate: int
     layout: str
-    planar_format: str
+    packed_format: str
     format: str
     bit_rate: int = 0
 
@@ -79,27 +81,34 @@ def writing_for(codec: AudioCodecContext, way: Way) -> Writing:
         rate = codec.sample_rate if codec.sample_rate in _AAC_RATES else _USUAL_RATE
         name = _fitting(layout, _AAC_LAYOUTS)
         bit_rate = _AAC_BITS_A_CHANNEL * AudioLayout(name).nb_channels
-        return Writing("aac", rate, name, "fltp", "fltp", bit_rate)
+        return Writing("aac", rate, name, "flt", "fltp", bit_rate)
     deep = codec.format.bytes > 2
-    planar = "s32p" if deep else "s16p"
+    packed = "s32" if deep else "s16"
     if way == "alac":
-        name = _fitting(layout, _ALAC_LAYOUTS)
-        if AudioLayout(name).nb_channels != layout.nb_channels:
+        places = _as_back(layout)
+        exact = [name for name in _ALAC_LAYOUTS if _as_back(AudioLayout(name)) == places]
+        if not exact or len(places) != layout.nb_channels:
             raise ValueError(f"ALAC has no {layout.name}")
-        return Writing("alac", codec.sample_rate, name, planar, planar)
-    return Writing("flac", codec.sample_rate, layout.name, planar, "s32" if deep else "s16")
+        return Writing("alac", codec.sample_rate, exact[0], packed, f"{packed}p")
+    if layout.name not in _FLAC_LAYOUTS:
+        raise ValueError(f"FLAC has no {layout.name}")
+    return Writing("flac", codec.sample_rate, layout.name, packed, packed)
+
+
+def _as_back(layout: AudioLayout) -> set[str]:
+    return {_BACK_OF_SIDE.get(channel.name, channel.name) for channel in layout.channels}
 
 
 def _fitting(layout: AudioLayout, names: tuple[str, ...]) -> str:
-    """The smallest layout with a place for each channel; where none has, one with as many; side counts as back."""
-    places = [channel.name for channel in layout.channels]
-    back = {_BACK_OF_SIDE.get(place, place) for place in places}
-    wishes = [set(places)] + [back] * (len(back) == len(places))
-    for wanted in wishes:
-        for name in names:
-            if wanted <= {channel.name for channel in AudioLayout(name).channels}:
-                return name
-    same = [name for name in names if AudioLayout(name).nb_channels == len(places)]
+    """The smallest layout with a place for each channel, side counting as back; else one with as many channels."""
+    places = {channel.name for channel in layout.channels}
+    back = _as_back(layout)
+    count = layout.nb_channels
+    for name in names:
+        held = {channel.name for channel in AudioLayout(name).channels}
+        if places <= held or (len(back) == count and back <= held):
+            return name
+    same = [name for name in names if AudioLayout(name).nb_channels == count]
     if not same:
         raise ValueError(f"no place for {layout.name}")
     return same[0]

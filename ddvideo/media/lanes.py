@@ -80,7 +80,7 @@ class _Cover(_Copied):
 class _Coded:
     """Sound through a decoder and an encoder."""
 
-    def __init__(self, target: OutputContainer, source: Any, way: Way, span: Span, clock: Clock) -> None:
+    def __init__(self, target: OutputContainer, source: Any, way: Way, span: Span, clock: Clock | None) -> None:
         self._coder = SoundCoder(target, source, writing_for(source.codec_context, way), span, clock)
         self.stream = self._coder.stream
         self._end = span.end
@@ -115,7 +115,7 @@ class _Subtitles(_Copied):
             begin, end = max(begin, self._span.start), max(end, self._span.start)
         if self._span.end is not None:
             end = min(end, self._span.end)
-        if begin != shown and begin >= end or (self._span.end is not None and begin >= self._span.end):
+        if (begin != shown and begin >= end) or (self._span.end is not None and begin >= self._span.end):
             return
         if self._converts:
             shown_text = self._source.decode2(packet)
@@ -129,7 +129,7 @@ class _Subtitles(_Copied):
         yield from self._placed(packet, begin)
 
 
-def sound_lane(target: OutputContainer, source: Any, way: Way, span: Span, clock: Clock) -> Lane:
+def sound_lane(target: OutputContainer, source: Any, way: Way, span: Span, clock: Clock | None) -> Lane:
     """A track of sound.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import av
 import numpy as np
-from av import AudioFrame, AudioResampler, Packet
+from av import AudioFrame, AudioLayout, AudioResampler, Packet
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
@@ -18,6 +18,9 @@ from ddvideo.media.clock import Clock, Span
 
 __all__ = ["SoundCoder"]
 
+# PyAV reads beyond the planes of a frame that has as many as this (AV_NUM_DATA_POINTERS); samples are packed here.
+_PLANES: Final = 8
+
 # EBU R 37: sound that leads the pictures by more than 40 ms is noticed. Timestamps that wander less are rounding.
 _OUT_OF_STEP_SECONDS: Final = Fraction(40, 1000)
 
@@ -26,9 +29,9 @@ class SoundCoder:
     """One track of the input, decoded and encoded into ``target``, from the written part's first moment on."""
 
     def __init__(
-        self, target: OutputContainer, source: AudioStream, writing: Writing, span: Span, clock: Clock
+        self, target: OutputContainer, source: AudioStream, writing: Writing, span: Span, clock: Clock | None
     ) -> None:
-        """Declare the track.
+        """Declare the track. Without a ``clock``, what is decoded is written without a gap.
 
         Raises:
             ValueError, av.FFmpegError: the encoder or the container does not take it.
@@ -38,12 +41,13 @@ class SoundCoder:
         self._span = span
         self._clock = clock
         self._rate = source.codec_context.sample_rate
+        self._channels = AudioLayout(writing.layout).nb_channels
         self.stream: Any = target.add_stream(writing.encoder, rate=writing.rate, layout=writing.layout)
         self.stream.codec_context.format = writing.format
         if writing.bit_rate:
             self.stream.codec_context.bit_rate = writing.bit_rate
         self._kind: tuple[str, str, int] | None = None
-        self._to_planar = AudioResampler()
+        self._to_packed = AudioResampler()
         self._to_encoder = AudioResampler(writing.format, writing.layout, writing.rate)
         self._next = 0
         self._encoded = 0
@@ -73,10 +77,10 @@ class SoundCoder:
             left = self._source.codec_context.decode(None)
         except (av.FFmpegError, EOFError):
             left = []
-        for frame in left:
-            yield from self._decoded(frame)
-        for frame in _rest(self._to_planar):
-            yield from self._write(frame.to_ndarray())
+        for held in left:
+            yield from self._decoded(held)
+        for frame in _rest(self._to_packed):
+            yield from self._write(self._samples(frame))
         for frame in _rest(self._to_encoder):
             yield from self._encode(frame)
         if self._encoded:
@@ -86,29 +90,32 @@ class SoundCoder:
         frame = _placed(frame)
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind:  # a broadcast may change its sound on the way
-            for part in _rest(self._to_planar):
-                yield from self._write(part.to_ndarray())
+            for held in _rest(self._to_packed):
+                yield from self._write(self._samples(held))
             self._kind = kind
-            self._to_planar = AudioResampler(self._writing.planar_format, self._writing.layout, self._rate)
+            self._to_packed = AudioResampler(self._writing.packed_format, self._writing.layout, self._rate)
         wanted = self._position(frame)
         frame.pts = None
-        samples = [part.to_ndarray() for part in self._to_planar.resample(frame)]
-        late = 0 if wanted is None else wanted - self._next
-        if self._exact or abs(late) > _OUT_OF_STEP_SECONDS * self._rate:
-            self._exact = wanted is None and self._exact
-            if late > 0:
-                yield from self._silence(late)
-            for part in samples:
-                skipped = min(max(0, -late), part.shape[1])
-                late += skipped
-                yield from self._write(part[:, skipped:])
-            return
+        samples = [self._samples(part) for part in self._to_packed.resample(frame)]
+        ahead = 0 if wanted is None else wanted - self._next
+        if self._exact or abs(ahead) > _OUT_OF_STEP_SECONDS * self._rate:
+            self._exact = self._exact and wanted is None
+        else:
+            ahead = 0
+        if ahead > 0:
+            yield from self._silence(ahead)
         for part in samples:
-            yield from self._write(part)
+            skipped = min(max(0, -ahead), len(part))
+            ahead += skipped
+            yield from self._write(part[skipped:])
+
+    def _samples(self, frame: AudioFrame) -> AnyArray:
+        """``(samples, channels)`` of a packed frame."""
+        return frame.to_ndarray().reshape(-1, self._channels)
 
     def _position(self, frame: AudioFrame) -> int | None:
         """The place of a frame's first sample, counted from the first one that is written."""
-        if frame.pts is None or frame.time_base is None:
+        if self._clock is None or frame.pts is None or frame.time_base is None:
             return None
         shown = self._clock(self._source.index, frame.pts * frame.time_base)
         return round((shown - self._span.begin) * self._rate)
@@ -119,24 +126,22 @@ class SoundCoder:
         if self._next + samples > limit:
             self._next = max(self._next, limit)
             raise ValueError("the sound goes on after the last frame")
-        channels = len(av.AudioLayout(self._writing.layout).channels)
-        dtype = {"fltp": np.float32, "s16p": np.int16, "s32p": np.int32}[self._writing.planar_format]
+        dtype = {"flt": np.float32, "s16": np.int16, "s32": np.int32}[self._writing.packed_format]
         while samples > 0:
             block = min(samples, self._rate)
-            yield from self._write(np.zeros((channels, block), dtype))
+            yield from self._write(np.zeros((block, self._channels), dtype))
             samples -= block
 
     def _write(self, samples: AnyArray) -> Iterator[Packet[Any]]:
-        """Encode planar samples, up to where the written part ends."""
+        """Encode ``(samples, channels)``, up to where the written part ends."""
         if self._span.end is not None:
             limit = round((self._span.end - self._span.begin) * self._rate)
-            samples = samples[:, : max(0, limit - self._next)]
-        count = samples.shape[1]
-        if not count:
+            samples = samples[: max(0, limit - self._next)]
+        if not len(samples):
             return
-        self._next += count
-        planar: Any = np.ascontiguousarray(samples)
-        frame = AudioFrame.from_ndarray(planar, format=self._writing.planar_format, layout=self._writing.layout)
+        self._next += len(samples)
+        packed: Any = np.ascontiguousarray(samples).reshape(1, -1)
+        frame = AudioFrame.from_ndarray(packed, format=self._writing.packed_format, layout=self._writing.layout)
         frame.sample_rate = self._rate
         frame.pts = None
         for part in self._to_encoder.resample(frame):
@@ -159,6 +164,8 @@ def _placed(frame: AudioFrame) -> AudioFrame:
     layout = layout_of(frame.layout)
     if layout.name == frame.layout.name and not frame.layout.name.endswith("channels"):
         return frame
+    if frame.format.is_planar and layout.nb_channels >= _PLANES:
+        raise ValueError(f"{layout.nb_channels} channels without a place")
     placed = AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=layout)
     placed.sample_rate, placed.pts = frame.sample_rate, frame.pts
     if frame.time_base is not None:

@@ -108,8 +108,7 @@ def _works(path: Path, track: Track) -> bool:
         with open_input(path) as source, av.open(io.BytesIO(), "w", format="mp4") as target:
             clock = start_clock(source)
             packets = list(islice(read_tracks(source, {track.index}, clock), _TRIAL_PACKETS))
-            start = packets[0][1] if packets else Fraction(0)
-            lane = open_lane(target, source, track, Span(pictures_end=start, start=start), clock)
+            lane = open_lane(target, source, track, Span(pictures_end=Fraction(0)), None)
             target.start_encoding()
             for packet, shown in packets:
                 taken += 1
@@ -126,7 +125,7 @@ def _works(path: Path, track: Track) -> bool:
     return written > 0 or not taken
 
 
-def open_lane(target: OutputContainer, source: InputContainer, track: Track, span: Span, clock: Clock) -> Lane:
+def open_lane(target: OutputContainer, source: InputContainer, track: Track, span: Span, clock: Clock | None) -> Lane:
     """Declare a track in ``target``.
 
     Raises:
