@@ -51,8 +51,8 @@ def ways_of(codec: AudioCodecContext, quality: Quality) -> tuple[Way, ...]:
     name = codec.codec.canonical_name
     if quality == "preview":
         return ("copy", "aac") if name in _COPIED_INTO_PREVIEW else ("aac",)
-    again: tuple[Way, ...] = ("alac", "flac", "copy", "aac") if _is_lossless(codec) else ("aac",)
-    return ("copy", *(way for way in again if way != "copy")) if name in _COPIED else again
+    again: tuple[Way, ...] = ("alac", "flac", "aac") if _is_lossless(codec) else ("aac",)
+    return ("copy", *again) if name in _COPIED else (*again, "copy")
 
 
 def _is_lossless(codec: AudioCodecContext) -> bool:
@@ -79,7 +79,7 @@ def writing_for(codec: AudioCodecContext, way: Way) -> Writing:
         raise ValueError(f"{layout.nb_channels} channels at {codec.sample_rate} Hz")
     if way == "aac":
         rate = codec.sample_rate if codec.sample_rate in _AAC_RATES else _USUAL_RATE
-        name = _fitting(layout, _AAC_LAYOUTS)
+        name = _aac_layout(layout)
         bit_rate = _AAC_BITS_A_CHANNEL * AudioLayout(name).nb_channels
         return Writing("aac", rate, name, "flt", "fltp", bit_rate)
     deep = codec.format.bytes > 2
@@ -99,16 +99,13 @@ def _as_back(layout: AudioLayout) -> set[str]:
     return {_BACK_OF_SIDE.get(channel.name, channel.name) for channel in layout.channels}
 
 
-def _fitting(layout: AudioLayout, names: tuple[str, ...]) -> str:
-    """The smallest layout with a place for each channel, side counting as back; else one with as many channels."""
+def _aac_layout(layout: AudioLayout) -> str:
+    """The smallest layout with a place for each channel, side counting as back; else one with enough channels."""
     places = {channel.name for channel in layout.channels}
     back = _as_back(layout)
     count = layout.nb_channels
-    for name in names:
+    for name in _AAC_LAYOUTS:
         held = {channel.name for channel in AudioLayout(name).channels}
         if places <= held or (len(back) == count and back <= held):
             return name
-    same = [name for name in names if AudioLayout(name).nb_channels == count]
-    if not same:
-        raise ValueError(f"no place for {layout.name}")
-    return same[0]
+    return next(name for name in _AAC_LAYOUTS if AudioLayout(name).nb_channels >= count)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import av
 from av import Packet
@@ -23,7 +23,7 @@ from ddvideo.media.clock import OpenClock, Span, start_clock
 from ddvideo.media.container import open_input, origin_seconds
 from ddvideo.media.lanes import Lane
 from ddvideo.media.tags import add_keys, missing_tags, tags_of
-from ddvideo.media.target import Target
+from ddvideo.media.target import Nowhere, Target
 from ddvideo.media.timecode import advance
 from ddvideo.media.tracks import Track, open_lane, plan_tracks, read_tracks
 from ddvideo.media.x264 import Quality
@@ -51,46 +51,6 @@ class _Timecode:
 
 
 _Extra: TypeAlias = Track | _Tags | _Chapters | _Timecode
-
-
-class _File(Protocol):
-    error: OSError | None
-
-    def write(self, data: bytes) -> int: ...
-
-    def seek(self, offset: int, whence: int = 0) -> int: ...
-
-    def tell(self) -> int: ...
-
-    def finish(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class _Nowhere:
-    """A file that is forgotten: takes what a trial writes."""
-
-    def __init__(self) -> None:
-        self.error: OSError | None = None
-        self._at = self._end = 0
-
-    def write(self, data: bytes) -> int:
-        self._at += len(data)
-        self._end = max(self._end, self._at)
-        return len(data)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = offset + (0, self._at, self._end)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def finish(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 @dataclass
@@ -127,9 +87,13 @@ class Dressing:
             while extras:
                 counts: dict[str, _Count] = {}
                 why = self._attempt(silent, Target(part), extras, span, counts)
-                if not why:
+                if why:
+                    extras = self._without_culprits(silent, extras, span, counts, why)
+                elif empty := [extra for extra in extras if _is_empty(extra, counts)]:
+                    self._tell_empty(empty, counts)
+                    extras = [extra for extra in extras if extra not in empty]
+                else:
                     return self._finish(part, extras, counts)
-                extras = self._without_culprits(silent, extras, span, counts, why)
         except InputError as error:
             self.warnings.append(f"sound and tags of the input are left out: {error}")
         return False
@@ -163,7 +127,7 @@ class Dressing:
             return None
 
     def _attempt(
-        self, silent: Path, file: _File, extras: list[_Extra], span: Span, counts: dict[str, _Count]
+        self, silent: Path, file: Target | Nowhere, extras: list[_Extra], span: Span, counts: dict[str, _Count]
     ) -> str:
         """Write all into ``file``; gives why that failed, or nothing.
 
@@ -230,19 +194,23 @@ class Dressing:
         """What may be tried again: all but what fails on its own; where nothing does, nothing."""
         reasons: dict[str, str] = {}
         for extra in extras:
-            alone = self._attempt(silent, _Nowhere(), [extra], span, {})
+            alone = self._attempt(silent, Nowhere(), [extra], span, {})
             if alone or _is_empty(extra, counts):
                 reasons[extra.name] = alone or why
         reasons = reasons or {extra.name: why for extra in extras}
         self.warnings.extend(f"{name} cannot be written into MP4; left out ({why})" for name, why in reasons.items())
         return [extra for extra in extras if extra.name not in reasons]
 
+    def _tell_empty(self, empty: list[_Extra], counts: dict[str, _Count]) -> None:
+        """Tell tracks of which nothing was written; of subtitles, that none falls into a part is nothing to tell."""
+        for extra in empty:
+            why = counts[extra.name].why
+            if why or (isinstance(extra, Track) and extra.kind == "sound"):
+                self.warnings.append(f"{extra.name} is left out: {why or 'there is none in this part'}")
+
     def _finish(self, part: Path, extras: list[_Extra], counts: dict[str, _Count]) -> bool:
-        silent = {extra.name for extra in extras if isinstance(extra, Track) and extra.kind == "sound"}
         for name, count in counts.items():
-            if not count.written and (count.refused or name in silent):
-                self.warnings.append(f"{name} is left out: {count.why or 'there is none in this part'}")
-            elif count.refused:
+            if count.refused:
                 self.warnings.append(
                     f"{name}: {count.refused} packets cannot be read or written and are stepped over ({count.why})"
                 )
@@ -280,7 +248,7 @@ def _pictures(container: InputContainer) -> Iterator[Packet[Any]]:
         if not packet.size:
             continue
         if before is not None:
-            before.duration = durations.get(before.pts, before.duration)
+            before.duration = durations.get(before.pts or 0, before.duration or 0)
             yield before
         before = packet
     if before is not None:

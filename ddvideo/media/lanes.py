@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -14,11 +15,13 @@ from av.stream import Stream
 from ddvideo.media.audio import Way, writing_for
 from ddvideo.media.clock import Clock, Span
 from ddvideo.media.sound_coder import SoundCoder
+from ddvideo.media.target import Nowhere
 
-__all__ = ["Lane", "sound_lane", "subtitle_lane", "cover_lane"]
+__all__ = ["Lane", "cover_lane", "sound_lane", "subtitle_lane"]
 
 # What a container or a muxer writes about a track for itself.
 _OWN_TAGS = frozenset({"encoder", "duration", "bps", "number_of_frames", "number_of_bytes", "vendor_id", "timecode"})
+_NO_TEXT = b"\0\0"
 _MILLISECOND = Fraction(1, 1000)
 
 
@@ -68,6 +71,29 @@ class _Copied:
         yield from ()
 
 
+class _CopiedSound(_Copied):
+    """Packets as they are, each of which is first written alone: FFmpeg, which sorts the packets of several tracks,
+    tells a refusal late, and of another track's packet.
+    """
+
+    def __init__(self, target: OutputContainer, source: Stream, span: Span) -> None:
+        super().__init__(target, source, span)
+        self._alone = av.open(Nowhere(), "w", format="mp4")
+        self._trial: Any = self._alone.add_stream_from_template(source, opaque=True)
+
+    def take(self, packet: Packet[Any], shown: Fraction) -> Iterator[Packet[Any]]:
+        for made in super().take(packet, shown):
+            made.stream = self._trial
+            self._alone.mux(made)
+            made.stream = self.stream
+            yield made
+
+    def finish(self) -> Iterator[Packet[Any]]:
+        with suppress(av.FFmpegError, ValueError):
+            self._alone.close()
+        yield from ()
+
+
 class _Cover(_Copied):
     """The one packet of a cover picture, which has no time."""
 
@@ -110,6 +136,8 @@ class _Subtitles(_Copied):
         self._last_dts = None
 
     def take(self, packet: Packet[Any], shown: Fraction) -> Iterator[Packet[Any]]:
+        if not self._converts and bytes(packet)[:2] == _NO_TEXT:
+            return  # MP4 fills the time between two lines with empty ones; so does FFmpeg on writing
         begin, end = shown, shown + (packet.duration or 0) * packet.time_base
         if self._span.start is not None:
             begin, end = max(begin, self._span.start), max(end, self._span.start)
@@ -135,7 +163,7 @@ def sound_lane(target: OutputContainer, source: Any, way: Way, span: Span, clock
     Raises:
         ValueError, av.FFmpegError: the container or the encoder does not take it.
     """
-    lane: Lane = _Copied(target, source, span) if way == "copy" else _Coded(target, source, way, span, clock)
+    lane: Lane = _CopiedSound(target, source, span) if way == "copy" else _Coded(target, source, way, span, clock)
     _describe(lane, source)
     return lane
 

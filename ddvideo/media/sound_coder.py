@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import av
 import numpy as np
@@ -36,13 +36,14 @@ class SoundCoder:
         Raises:
             ValueError, av.FFmpegError: the encoder or the container does not take it.
         """
-        self._source = source
+        self._source: Any = source
         self._writing = writing
         self._span = span
         self._clock = clock
         self._rate = source.codec_context.sample_rate
         self._channels = AudioLayout(writing.layout).nb_channels
-        self.stream: Any = target.add_stream(writing.encoder, rate=writing.rate, layout=writing.layout)
+        added = target.add_stream(writing.encoder, rate=writing.rate, layout=writing.layout)
+        self.stream = cast(AudioStream, added)
         self.stream.codec_context.format = writing.format
         if writing.bit_rate:
             self.stream.codec_context.bit_rate = writing.bit_rate
@@ -60,10 +61,11 @@ class SoundCoder:
             av.FFmpegError, ValueError: the packet cannot be decoded or encoded; the next ones may.
         """
         try:
-            frames = packet.decode()
+            frames: list[Any] = packet.decode()
         except (av.FFmpegError, ValueError):
             self._exact = True
             raise
+        self._exact |= not frames
         for frame in frames:
             yield from self._decoded(frame)
 
@@ -98,16 +100,16 @@ class SoundCoder:
         frame.pts = None
         samples = [self._samples(part) for part in self._to_packed.resample(frame)]
         ahead = 0 if wanted is None else wanted - self._next
-        if self._exact or abs(ahead) > _OUT_OF_STEP_SECONDS * self._rate:
-            self._exact = self._exact and wanted is None
-        else:
+        if not self._exact and abs(ahead) <= _OUT_OF_STEP_SECONDS * self._rate:
             ahead = 0
         if ahead > 0:
             yield from self._silence(ahead)
         for part in samples:
             skipped = min(max(0, -ahead), len(part))
             ahead += skipped
-            yield from self._write(part[skipped:])
+            if skipped < len(part):
+                self._exact = self._exact and wanted is None
+                yield from self._write(part[skipped:])
 
     def _samples(self, frame: AudioFrame) -> AnyArray:
         """``(samples, channels)`` of a packed frame."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,13 +19,14 @@ from ddvideo.media.audio import Way, ways_of
 from ddvideo.media.clock import Clock, Span, start_clock
 from ddvideo.media.container import open_input, video_stream
 from ddvideo.media.lanes import Lane, cover_lane, sound_lane, subtitle_lane
+from ddvideo.media.target import Nowhere
 from ddvideo.media.x264 import Quality
 
 __all__ = ["Track", "Tracks", "open_lane", "plan_tracks", "read_tracks", "sound_warnings"]
 
 # A few packets show whether a track can be written: one frame of E-AC-3 takes up to six, a decoder may hold back some.
 _TRIAL_PACKETS: Final = 32
-_COVER_CODECS: Final = frozenset({"mjpeg", "png", "bmp"})
+_COVER_CODECS: Final = frozenset({"mjpeg", "png"})
 _LISTED: Final = 4
 
 
@@ -82,9 +82,7 @@ def plan_tracks(path: Path, quality: Quality = "layer") -> Tracks:
     return Tracks((*(track for track, _ in sound if track is not None), *tracks), tuple(warnings))
 
 
-def _plan_sound(
-    path: Path, index: int, name: str, ways: tuple[Way, ...], quality: Quality
-) -> tuple[Track | None, str]:
+def _plan_sound(path: Path, index: int, name: str, ways: tuple[Way, ...], quality: Quality) -> tuple[Track | None, str]:
     if not ways:
         return None, f"{name} cannot be decoded here; it is left out"
     for way in ways:
@@ -105,7 +103,7 @@ def _works(path: Path, track: Track) -> bool:
     """Whether the first packets of a track can be written."""
     written = taken = 0
     try:
-        with open_input(path) as source, av.open(io.BytesIO(), "w", format="mp4") as target:
+        with open_input(path) as source, av.open(Nowhere(), "w", format="mp4") as target:
             clock = start_clock(source)
             packets = list(islice(read_tracks(source, {track.index}, clock), _TRIAL_PACKETS))
             lane = open_lane(target, source, track, Span(pictures_end=Fraction(0)), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,7 @@ class Sound:
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
     language: str = ""
+    is_default: bool = False
     told: tuple[float, float] = (0.0, 1.0)
 
 
@@ -90,6 +92,8 @@ def _track(file: Any, sound: Sound) -> Any:
     track = file.add_stream(sound.codec, rate=sound.rate, layout=sound.layout, options=sound.options)
     if sound.format:
         track.codec_context.format = sound.format
+    if sound.is_default:
+        track.disposition = av.stream.Disposition.default
     if sound.language:
         track.metadata["language"] = sound.language
     return track
@@ -158,7 +162,7 @@ def samples(path: Path, track: int = 0) -> tuple[Any, int, Fraction]:
         wave = np.zeros(10 * rate)
         begins = []
         resampler = av.AudioResampler("dbl")
-        for frame in file.decode(stream):
+        for frame in _decoded(file, stream):
             begin = frame.pts * frame.time_base if frame.pts is not None else Fraction(0)
             begins.append(begin)
             if frame.layout.name.endswith("channels"):
@@ -172,6 +176,13 @@ def samples(path: Path, track: int = 0) -> tuple[Any, int, Fraction]:
                 values, at = values[max(0, -at) :], max(0, at)
                 wave[at : at + len(values)] = values
         return wave, rate, min(begins)
+
+
+def _decoded(file: Any, stream: Any) -> Any:
+    """All frames of a track; packets that are damaged are stepped over."""
+    for packet in file.demux(stream):
+        with suppress(av.FFmpegError):
+            yield from packet.decode()
 
 
 def onsets(path: Path, track: int = 0) -> list[float]:
