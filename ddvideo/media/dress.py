@@ -20,37 +20,17 @@ from av.container import InputContainer, OutputContainer
 
 from ddvideo.errors import InputError
 from ddvideo.media.clock import OpenClock, Span, start_clock
-from ddvideo.media.container import open_input, origin_seconds
+from ddvideo.media.container import open_input
+from ddvideo.media.extras import Extra, Tags, extras_of
 from ddvideo.media.lanes import Lane
-from ddvideo.media.tags import add_keys, missing_tags, tags_of
+from ddvideo.media.tags import add_keys, missing_tags
 from ddvideo.media.target import Nowhere, Target
-from ddvideo.media.timecode import advance
 from ddvideo.media.tracks import Track, open_lane, plan_tracks, read_tracks
 from ddvideo.media.x264 import Quality
 
 __all__ = ["Dressing"]
 
-
-@dataclass(frozen=True)
-class _Tags:
-    values: dict[str, str]
-    name: str = "the tags"
-
-
-@dataclass(frozen=True)
-class _Chapters:
-    values: tuple[Any, ...]
-    name: str = "the chapters"
-
-
-@dataclass(frozen=True)
-class _Timecode:
-    value: str
-    reel: str
-    name: str = "the timecode"
-
-
-_Extra: TypeAlias = Track | _Tags | _Chapters | _Timecode
+_Part: TypeAlias = Track | Extra
 
 
 @dataclass
@@ -76,58 +56,37 @@ class Dressing:
     open_clock: OpenClock = start_clock
     warnings: list[str] = field(default_factory=list)
 
-    def dress(self, silent: Path, part: Path, span: Span) -> bool:
-        """Write the pictures of ``silent`` and what belongs to them into ``part``; False: there is nothing to add.
+    def dress(self, silent: Path, dressed: Path, span: Span) -> bool:
+        """Write the pictures of ``silent`` and what belongs to them into ``dressed``; False: there is nothing to add.
 
         Raises:
-            OSError: the system does not take ``part``.
+            OSError: the system does not take ``dressed``.
         """
         try:
-            extras = self._extras(span)
-            while extras:
+            parts = self._parts(span)
+            while parts:
                 counts: dict[str, _Count] = {}
-                why = self._attempt(silent, Target(part), extras, span, counts)
+                why = self._attempt(silent, Target(dressed), parts, span, counts)
                 if why:
-                    extras = self._without_culprits(silent, extras, span, counts, why)
-                elif empty := [extra for extra in extras if _is_empty(extra, counts)]:
+                    parts = self._without_culprits(silent, parts, span, counts, why)
+                elif empty := [part for part in parts if _is_empty(part, counts)]:
                     self._tell_empty(empty, counts)
-                    extras = [extra for extra in extras if extra not in empty]
+                    parts = [part for part in parts if part not in empty]
                 else:
-                    return self._finish(part, extras, counts)
+                    self._finish(dressed, parts, counts)
+                    return True
         except InputError as error:
             self.warnings.append(f"sound and tags of the input are left out: {error}")
         return False
 
-    def _extras(self, span: Span) -> list[_Extra]:
+    def _parts(self, span: Span) -> list[_Part]:
         plan = plan_tracks(self.source, self.quality)
-        self.warnings.extend(plan.warnings)
-        extras: list[_Extra] = list(plan.tracks)
-        if self.quality == "preview":
-            return extras
-        with open_input(self.source) as container:
-            if tags := tags_of(container):
-                extras.append(_Tags(tags))
-            if chapters := _chapters(container, span):
-                extras.append(_Chapters(chapters))
-            if timecode := self._timecode(container, span):
-                extras.append(timecode)
-        return extras
-
-    def _timecode(self, container: InputContainer, span: Span) -> _Timecode | None:
-        tags = [container.metadata, *(stream.metadata for stream in container.streams)]
-        told = [(key, value) for found in tags for key, value in found.items() if value]
-        start = next((value for key, value in told if key.casefold() == "timecode"), None)
-        if start is None:
-            return None
-        reel = next((value for key, value in told if key == "reel_name"), "")
-        try:
-            return _Timecode(advance(start, round(-span.shift * self.fps), self.fps), reel)
-        except ValueError as error:
-            self.warnings.append(f"the timecode is left out: {error}")
-            return None
+        extras, told = extras_of(self.source, span, self.fps) if self.quality == "layer" else ([], [])
+        self.warnings.extend([*plan.warnings, *told])
+        return [*plan.tracks, *extras]
 
     def _attempt(
-        self, silent: Path, file: Target | Nowhere, extras: list[_Extra], span: Span, counts: dict[str, _Count]
+        self, silent: Path, file: Target | Nowhere, parts: list[_Part], span: Span, counts: dict[str, _Count]
     ) -> str:
         """Write all into ``file``; gives why that failed, or nothing.
 
@@ -140,13 +99,13 @@ class Dressing:
                 source = stack.enter_context(open_input(self.source))
                 target: OutputContainer = av.open(file, "w", format="mp4", container_options=self.options)
                 stack.callback(_abandon, target)
-                self._write(target, pictures, source, extras, span, counts)
+                self._write(target, pictures, source, parts, span, counts)
                 target.close()
             file.finish()
         except (av.FFmpegError, ValueError, EOFError) as error:
             if file.error is not None:
                 raise file.error from error
-            return str(error).splitlines()[0] if str(error) else type(error).__name__
+            return _reason(error)
         finally:
             with suppress(OSError):
                 file.close()
@@ -157,25 +116,22 @@ class Dressing:
         target: OutputContainer,
         pictures: InputContainer,
         source: InputContainer,
-        extras: list[_Extra],
+        parts: list[_Part],
         span: Span,
         counts: dict[str, _Count],
     ) -> None:
         clock = self.open_clock(source)
         stream = pictures.streams.video[0]
         film = target.add_stream_from_template(stream, opaque=True)
+        film.codec_context.codec_tag = stream.codec_context.codec_tag
         film.codec_context.framerate = self.fps
         lanes: dict[int, tuple[Lane, _Count]] = {}
-        for extra in extras:
-            if isinstance(extra, _Tags):
-                target.metadata.update(extra.values)
-            elif isinstance(extra, _Chapters):
-                target.set_chapters(list(extra.values))
-            elif isinstance(extra, _Timecode):
-                film.metadata.update({"timecode": extra.value} | ({"reel_name": extra.reel} if extra.reel else {}))
+        for part in parts:
+            if isinstance(part, Track):
+                count = counts.setdefault(part.name, _Count())
+                lanes[part.index] = open_lane(target, source, part, span, clock), count
             else:
-                count = counts.setdefault(extra.name, _Count())
-                lanes[extra.index] = open_lane(target, source, extra, span, clock), count
+                part.add_to(target, film)
         target.start_encoding()
         feed = _feed(target, read_tracks(source, set(lanes), clock) if lanes else iter(()), lanes)
         reached = next(feed, None)
@@ -189,41 +145,46 @@ class Dressing:
             pass
 
     def _without_culprits(
-        self, silent: Path, extras: list[_Extra], span: Span, counts: dict[str, _Count], why: str
-    ) -> list[_Extra]:
+        self, silent: Path, parts: list[_Part], span: Span, counts: dict[str, _Count], why: str
+    ) -> list[_Part]:
         """What may be tried again: all but what fails on its own; where nothing does, nothing."""
         reasons: dict[str, str] = {}
-        for extra in extras:
-            alone = self._attempt(silent, Nowhere(), [extra], span, {})
-            if alone or _is_empty(extra, counts):
-                reasons[extra.name] = alone or why
-        reasons = reasons or {extra.name: why for extra in extras}
+        for part in parts:
+            alone = self._attempt(silent, Nowhere(), [part], span, {})
+            if alone or _is_empty(part, counts):
+                reasons[part.name] = alone or why
+        reasons = reasons or {part.name: why for part in parts}
         self.warnings.extend(f"{name} cannot be written into MP4; left out ({why})" for name, why in reasons.items())
-        return [extra for extra in extras if extra.name not in reasons]
+        return [part for part in parts if part.name not in reasons]
 
-    def _tell_empty(self, empty: list[_Extra], counts: dict[str, _Count]) -> None:
+    def _tell_empty(self, empty: list[_Part], counts: dict[str, _Count]) -> None:
         """Tell tracks of which nothing was written; of subtitles, that none falls into a part is nothing to tell."""
-        for extra in empty:
-            why = counts[extra.name].why
-            if why or (isinstance(extra, Track) and extra.kind == "sound"):
-                self.warnings.append(f"{extra.name} is left out: {why or 'there is none in this part'}")
+        for part in empty:
+            why = counts[part.name].why
+            if why or (isinstance(part, Track) and part.kind == "sound"):
+                self.warnings.append(f"{part.name} is left out: {why or 'there is none in this part'}")
 
-    def _finish(self, part: Path, extras: list[_Extra], counts: dict[str, _Count]) -> bool:
+    def _finish(self, dressed: Path, parts: list[_Part], counts: dict[str, _Count]) -> None:
         for name, count in counts.items():
             if count.refused:
                 self.warnings.append(
                     f"{name}: {count.refused} packets cannot be read or written and are stepped over ({count.why})"
                 )
-        for extra in extras:
-            if isinstance(extra, _Tags) and (missing := missing_tags(part, extra.values)):
-                add_keys(part, missing)
-                if missing := missing_tags(part, extra.values):
+        for part in parts:
+            if isinstance(part, Tags) and (missing := missing_tags(dressed, part.values)):
+                add_keys(dressed, missing)
+                if missing := missing_tags(dressed, part.values):
                     self.warnings.append(f"tags that MP4 does not take are left out: {', '.join(sorted(missing))}")
-        return True
 
 
-def _is_empty(extra: _Extra, counts: dict[str, _Count]) -> bool:
-    return isinstance(extra, Track) and extra.name in counts and not counts[extra.name].written
+def _is_empty(part: _Part, counts: dict[str, _Count]) -> bool:
+    return isinstance(part, Track) and part.name in counts and not counts[part.name].written
+
+
+def _reason(error: Exception) -> str:
+    """What FFmpeg or PyAV said, in a few words."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 def _abandon(target: OutputContainer) -> None:
@@ -275,20 +236,4 @@ def _mux(target: OutputContainer, made: Iterator[Packet[Any]], count: _Count) ->
             count.written += 1
     except (av.FFmpegError, ValueError, EOFError) as error:
         count.refused += 1
-        count.why = count.why or str(error).splitlines()[0]
-
-
-def _chapters(container: InputContainer, span: Span) -> tuple[Any, ...]:
-    """The chapters of the written part, moved with it."""
-    origin = origin_seconds(container)
-    kept = []
-    for chapter in container.chapters():
-        base = chapter["time_base"]
-        if not base:
-            continue
-        begin, end = chapter["start"] * base - origin, chapter["end"] * base - origin
-        begin, end = max(begin, span.begin), min(end, span.pictures_end)
-        if begin < end:
-            ticks = [round((seconds + span.shift) / base) for seconds in (begin, end)]
-            kept.append({**chapter, "start": ticks[0], "end": ticks[1]})
-    return tuple(kept)
+        count.why = count.why or _reason(error)

@@ -21,6 +21,7 @@ __all__ = ["Lane", "cover_lane", "sound_lane", "subtitle_lane"]
 
 # What a container or a muxer writes about a track for itself.
 _OWN_TAGS = frozenset({"encoder", "duration", "bps", "number_of_frames", "number_of_bytes", "vendor_id", "timecode"})
+_NO_END = 2**32 - 1  # FFmpeg's word for a subtitle that tells no end
 _NO_TEXT = b"\0\0"
 _MILLISECOND = Fraction(1, 1000)
 
@@ -139,19 +140,20 @@ class _Subtitles(_Copied):
         if not self._converts and bytes(packet)[:2] == _NO_TEXT:
             return  # MP4 fills the time between two lines with empty ones; so does FFmpeg on writing
         begin, end = shown, shown + (packet.duration or 0) * packet.time_base
+        if self._converts:
+            text = self._source.decode2(packet)
+            if text is None or not len(text):
+                return
+            if end == begin and text.end_display_time < _NO_END:
+                end += text.end_display_time * _MILLISECOND
+            packet, base = self.stream.codec_context.encode_subtitle(text), packet.time_base
+            packet.time_base = base
         if self._span.start is not None:
             begin, end = max(begin, self._span.start), max(end, self._span.start)
         if self._span.end is not None:
             end = min(end, self._span.end)
         if (begin != shown and begin >= end) or (self._span.end is not None and begin >= self._span.end):
             return
-        if self._converts:
-            shown_text = self._source.decode2(packet)
-            if shown_text is None or not len(shown_text):
-                return
-            base = packet.time_base
-            packet = self.stream.codec_context.encode_subtitle(shown_text)
-            packet.time_base = base
         packet.duration = round((end - begin) / packet.time_base)
         packet.pts = packet.dts = None
         yield from self._placed(packet, begin)

@@ -1,7 +1,7 @@
 """Tags of an input: what MP4 has a place for is written by FFmpeg, the rest as keys of Apple's kind.
 
-MP4 keeps titles and the like in a fixed set of boxes. Everything else (make and model of a camera, where it stood, names
-that somebody made up) goes into a second box, ``moov/meta`` with the handler ``mdta``, as iPhones and Android write it
+MP4 keeps titles and the like in a fixed set of boxes. Everything else (the make of a camera, where it stood, names that
+somebody made up) goes into a second box, ``moov/meta`` with the handler ``mdta``, as iPhones and Android write it
 (QuickTime File Format, "Metadata"). FFmpeg writes either the one or the other, so the second is added to its file.
 """
 

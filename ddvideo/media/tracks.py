@@ -26,6 +26,10 @@ __all__ = ["Track", "Tracks", "open_lane", "plan_tracks", "read_tracks", "sound_
 
 # A few packets show whether a track can be written: one frame of E-AC-3 takes up to six, a decoder may hold back some.
 _TRIAL_PACKETS: Final = 32
+_TEXT_CODECS: Final = frozenset(
+    {"mov_text", "subrip", "ass", "ssa", "webvtt", "text", "microdvd", "subviewer", "subviewer1", "sami", "realtext",
+     "stl", "mpl2", "pjs", "vplayer", "jacosub"}
+)  # fmt: skip
 _COVER_CODECS: Final = frozenset({"mjpeg", "png"})
 _LISTED: Final = 4
 
@@ -51,10 +55,12 @@ class Tracks:
 def sound_warnings(path: Path) -> tuple[str, ...]:
     """What a layer of ``path`` will not hold as it is in the input: sound, subtitles, covers and data tracks.
 
+    Odd sound is told, never an error. Nothing is told of a folder of frames.
+
     Raises:
-        InputError: the file cannot be opened.
+        InputError: the file cannot be opened, or holds no video.
     """
-    return plan_tracks(path).warnings
+    return () if path.is_dir() else plan_tracks(path).warnings
 
 
 def plan_tracks(path: Path, quality: Quality = "layer") -> Tracks:
@@ -66,15 +72,9 @@ def plan_tracks(path: Path, quality: Quality = "layer") -> Tracks:
     tracks: list[Track] = []
     warnings: list[str] = []
     with open_input(path) as container:
-        codecs = [stream.codec_context for stream in container.streams.audio]
-        ways = {
-            stream.index: ways_of(codec, quality) if codec is not None else ()
-            for stream, codec in zip(container.streams.audio, codecs, strict=True)
-        }
-        names = {
-            stream.index: f"sound track {place} ({codec.codec.canonical_name if codec is not None else 'unknown codec'})"
-            for place, (stream, codec) in enumerate(zip(container.streams.audio, codecs, strict=True), start=1)
-        }
+        streams = container.streams.audio
+        ways = {stream.index: ways_of(stream.codec_context, quality) if _is_known(stream) else () for stream in streams}
+        names = {track.index: f"sound track {n} ({_codec_name(track)})" for n, track in enumerate(streams, start=1)}
         if quality == "layer":
             tracks, warnings = _without_sound(container, path)
     sound = [_plan_sound(path, index, names[index], ways[index], quality) for index in ways]
@@ -160,19 +160,20 @@ def _without_sound(container: InputContainer, path: Path) -> tuple[list[Track], 
     tracks: list[Track] = []
     warnings: list[str] = []
     for place, subtitle in enumerate(container.streams.subtitles, start=1):
-        codec = subtitle.codec_context
-        name = f"subtitle track {place} ({codec.codec.canonical_name if codec is not None else 'unknown codec'})"
-        if codec is not None and codec.codec.text_sub:
+        codec_name = _codec_name(subtitle)
+        name = f"subtitle track {place} ({codec_name})"
+        if codec_name in _TEXT_CODECS:
             tracks.append(Track(subtitle.index, "subtitles", name))
+        elif _is_known(subtitle) and subtitle.codec_context.codec.bitmap_sub:
+            warnings.append(f"{name} holds pictures, not text; it is left out")
         else:
-            why = "holds pictures, not text" if codec is not None else "cannot be decoded here"
-            warnings.append(f"{name} {why}; it is left out")
+            warnings.append(f"{name} is of a kind that cannot be written into MP4; it is left out")
     pictures = video_stream(container, path)
     covers: list[Stream] = []
     for video in container.streams.video:
         if video.index == pictures.index:
             continue
-        codec_name = video.codec_context.codec.canonical_name if video.codec_context is not None else ""
+        codec_name = _codec_name(video)
         is_cover = video.disposition & Disposition.attached_pic
         if is_cover and not video.disposition & Disposition.timed_thumbnails and codec_name in _COVER_CODECS:
             tracks.append(Track(video.index, "cover", f"cover picture ({codec_name})"))
@@ -191,9 +192,14 @@ def _is_known_data(stream: Stream) -> bool:
     return "timecode" in stream.metadata or bool(stream.discard == Discard.all)
 
 
-def _codec_name(stream: Stream) -> str:
+def _is_known(stream: Stream) -> bool:
+    """Whether FFmpeg knows the codec; PyAV has no context for one that it does not, whatever its types say."""
     codec: Any = stream.codec_context
-    return codec.codec.canonical_name if codec is not None else "unknown codec"
+    return codec is not None
+
+
+def _codec_name(stream: Stream) -> str:
+    return stream.codec_context.codec.canonical_name if _is_known(stream) else "unknown codec"
 
 
 def _data_name(stream: Stream) -> str:
