@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -69,6 +70,24 @@ def test_tags_are_kept(name, options, sounds, tmp_path):
     for key, value in TAGS.items():
         assert written[key.casefold()] == read[key.casefold()] == value
     assert written["major_brand"] == "isom"
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180])
+@pytest.mark.parametrize("aspect", [Fraction(1), Fraction(16, 11)])
+def test_turning_pixel_aspect_and_colour_are_as_without_the_second_step(rotation, aspect, make, clip, tmp_path):
+    path = make("a.mp4", clip[:6], rotation=rotation, aspect=aspect, space=1, audio="aac")
+    info = probe(path)
+    again(path, tmp_path / "with.mp4")
+    with open_source(path) as source, open_sink(tmp_path / "without.mp4", like=info) as sink:
+        for frame in source.frames():
+            sink.write(frame.rgb, frame.pts_seconds, frame.duration_seconds)
+    one, two = probe(tmp_path / "with.mp4"), probe(tmp_path / "without.mp4")
+    assert replace(one, path=two.path, audio=()) == two
+    assert (one.display_matrix, one.sample_aspect_ratio, one.audio) == (info.display_matrix, aspect, ("aac",))
+    boxes = [(tmp_path / name).read_bytes() for name in ("with.mp4", "without.mp4")]
+    for box, size in [(b"colr", 11), (b"pasp", 8), (b"avc1", 78), (b"avcC", 40)]:
+        first, second = (data[at : at + size] if (at := data.rfind(box)) >= 0 else b"" for data in boxes)
+        assert first == second, box
 
 
 def test_tags_of_the_usual_kind_need_no_second_box(tmp_path):

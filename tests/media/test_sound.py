@@ -67,6 +67,14 @@ def test_lossless_sound_stays_lossless_in_what_mp4_players_take(name, sound, cod
         assert context.format.bytes == (2 if bits == 16 else 4)
 
 
+def test_more_channels_than_any_codec_of_mp4_holds_are_copied_and_told(tmp_path):
+    path = make(tmp_path, "a.mov", Sound("pcm_s16le", layout="hexadecagonal"))
+    sink = again(path, tmp_path / "out.mp4")
+    assert codecs(tmp_path / "out.mp4") == ["pcm_s16le"]
+    assert ["few players" in line for line in sink.warnings] == [True]
+    assert packets(tmp_path / "out.mp4")[0] == packets(path)[0]
+
+
 LOSSY = [
     ("a.avi", Sound("adpcm_ms", layout="mono")),
     ("a.avi", Sound("adpcm_ima_wav")),
