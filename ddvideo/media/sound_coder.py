@@ -65,7 +65,6 @@ class SoundCoder:
         except (av.FFmpegError, ValueError):
             self._exact = True
             raise
-        self._exact |= not frames
         for frame in frames:
             yield from self._decoded(frame)
 

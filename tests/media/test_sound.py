@@ -286,7 +286,17 @@ def test_bad_packets_are_stepped_over(codec, bad, quality, told, tmp_path):
 
 
 @pytest.mark.parametrize("bf", ["0", "3"])
-@pytest.mark.parametrize("pts", [[0, 40, 90, 95, 200, 240, 333, 400, 900], [500, 510, 560, 700, 720, 800, 860, 900]])
+@pytest.mark.parametrize(
+    "pts",
+    [
+        [0, 40, 90, 95, 200, 240, 333, 400, 900],
+        [500, 510, 560, 700, 720, 800, 860, 900],
+        [round(1000 * n / 30) for n in range(50)],
+        [round(1000 * n / 30) for n in range(49)],
+        [0, 100, 110, 120, 130, 400, 410, 420, 430, 900, 910, 920, 1500],
+    ],
+    ids=["uneven", "late", "30 fps in ms", "one less", "bursts"],
+)
 def test_the_pictures_times_are_as_without_sound(bf, pts, tmp_path):
     path = tmp_path / "a.mkv"
     with av.open(path, "w") as file:
