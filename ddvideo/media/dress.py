@@ -183,7 +183,7 @@ def _is_empty(part: _Part, counts: dict[str, _Count]) -> bool:
 
 def _reason(error: Exception) -> str:
     """What FFmpeg or PyAV said, in a few words."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    said = (error.strerror or "") if isinstance(error, (OSError, av.FFmpegError)) else str(error)
     return said.splitlines()[0] if said else type(error).__name__
 
 
