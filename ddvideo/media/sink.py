@@ -61,8 +61,8 @@ def open_sink(
         like: the input whose size, depth, times, turning and colour description the layer takes over.
         kind: ``colour`` is ``(H, W, 3)`` (with ``png`` also RGBA), ``alpha`` is ``(H, W)`` or ``(H, W, 1)``.
         format: ``mp4`` (H.264) or ``png``.
-        source: the input file that sound is copied from.
-        audio: copy the sound of ``source``; where MP4 cannot hold it, ``warnings`` says so.
+        source: the input file that sound, subtitles, chapters, timecode and tags are taken from.
+        audio: take them over from ``source`` (a preview: sound alone); ``warnings`` tells what cannot be kept as it is.
         quality: ``layer`` is visually lossless; ``preview`` is small, 8 bits and 4:2:0 whatever the input, and begins
             to play before it is loaded.
         chroma: of MP4 layers: ``420``, ``422``, ``444``, or ``auto``, which is the input's own. Where it is subsampled
@@ -76,5 +76,5 @@ def open_sink(
         return PngSink(Path(path), like=like, alpha=kind == "alpha")
     if format != "mp4":
         raise UsageError(f"format {format!r} is unknown; choose mp4 or png")
-    with_sound = source if audio and like.audio and like.kind == "video" else None
-    return VideoSink(Path(path), like=like, alpha=kind == "alpha", source=with_sound, quality=quality, chroma=chroma)
+    dressed_from = source if audio and like.kind == "video" else None
+    return VideoSink(Path(path), like=like, alpha=kind == "alpha", source=dressed_from, quality=quality, chroma=chroma)

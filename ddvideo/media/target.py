@@ -1,4 +1,4 @@
-"""The file under the muxer."""
+"""The file under the muxer, and one that forgets what is written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["Target"]
+__all__ = ["Nowhere", "Target"]
 
 
 class Target:
@@ -49,3 +49,33 @@ class Target:
     def close(self) -> None:
         """Close without a promise."""
         self._file.close()
+
+
+class Nowhere:
+    """Takes what a trial writes, and keeps nothing."""
+
+    error: OSError | None = None
+
+    def __init__(self) -> None:
+        self._at = self._end = 0
+
+    def write(self, data: bytes) -> int:
+        """Move on by as much."""
+        self._at += len(data)
+        self._end = max(self._end, self._at)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move the writing position."""
+        self._at = offset + (0, self._at, self._end)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """The writing position."""
+        return self._at
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""Writing MP4: H.264 layers with the input's times, turning, pixel aspect, matrix, and sound."""
+"""Writing MP4: H.264 layers with the input's times, turning, pixel aspect and matrix."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from ddvideo.arrays import AnyArray
 from ddvideo.config import Chroma
 from ddvideo.errors import OutputError, UsageError
 from ddvideo.media import x264
-from ddvideo.media.audio import AudioCopy
+from ddvideo.media.clock import Span, clock_of
 from ddvideo.media.colour import FULL_RANGE, GREY, LIMITED_RANGE, Colour, RgbWriter
+from ddvideo.media.dress import Dressing
 from ddvideo.media.files import output_error, part_of, publish_file, remove_part, writing
 from ddvideo.media.samples import check_frame, pad_to, to_depth
 from ddvideo.media.target import Target
@@ -31,7 +32,10 @@ __all__ = ["VideoSink"]
 
 
 class VideoSink:
-    """One layer as an MP4 file. A cut of the input (first frame later than the input's) starts at the input's start."""
+    """One layer as an MP4 file. A cut of the input (first frame later than the input's) starts at the input's start.
+
+    The pictures are written first, alone; where there is a ``source``, its sound and tags are added at the end.
+    """
 
     codec = "h264"
 
@@ -66,17 +70,23 @@ class VideoSink:
         self._end_seconds: Fraction | None = None
         self._durations: dict[int, int] = {}
         self._part = part_of(path)
-        self._audio: AudioCopy | None = None
+        self._dressed = part_of(path.with_name(f"{path.name}.dressed"))
+        self._cut_start: Fraction | None = None
+        self._dressing: Dressing | None = None
+        if source is not None:
+            options = x264.container_options_for(self._base, quality)
+            self._dressing = Dressing(source, like.fps, quality, options, clock_of(like), like.origin_seconds)
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             remove_part(self._part)
+            remove_part(self._dressed)
         try:
-            self._open(source)
+            self._open()
         except BaseException:
             self._discard()
             raise
 
-    def _open(self, source: Path | None) -> None:
+    def _open(self) -> None:
         with writing(self.path):
             self._target = Target(self._part)
         with self._errors():
@@ -88,18 +98,6 @@ class VideoSink:
                 io_open=self._target.reader,
             )
             self._stream = self._add_stream()
-            if source is not None:
-                try:
-                    self._audio = AudioCopy(source, self._container)
-                    self._container.start_encoding()
-                except (ValueError, av.FFmpegError) as error:
-                    if self._target.error is not None:
-                        raise
-                    self.warnings.append(
-                        f"{self.path.name}: the sound cannot be copied into MP4 and is left out ({error})"
-                    )
-                    self._discard()
-                    self._open(None)
 
     def _add_stream(self) -> VideoStream:
         like, colour = self._like, self._colour
@@ -136,9 +134,7 @@ class VideoSink:
         if shown is None:
             shown = self._like.start_seconds
         if self._last_pts is None and shown > self._like.start_seconds:
-            self._shift = self._like.start_seconds - shown
-            if self._audio is not None:
-                self._audio.cut(shown, self._shift)
+            self._shift, self._cut_start = self._like.start_seconds - shown, shown
         pts = round((shown + self._shift) / self._base)
         if self._last_pts is not None and pts <= self._last_pts:
             raise UsageError(f"{self.path}: a frame at {float(shown)} s does not come after the one before it")
@@ -163,8 +159,6 @@ class VideoSink:
                 self._first = (packet.pts, packet.dts)
             self._muxed = True
             packet.duration = self._durations.pop(packet.pts, packet.duration)
-            if self._audio is not None:
-                self._audio.copy_until(packet.dts * packet.time_base - self._shift)
             self._container.mux(packet)
 
     def _flush(self) -> None:
@@ -192,22 +186,35 @@ class VideoSink:
                 raise UsageError(f"{self.path}: no frame was written")
             with self._errors():
                 self._flush()
-                if self._audio is not None:
-                    self._audio.copy_until(self._audio_end())
-                    self._audio.close()
                 self._container.close()
                 self._target.finish()
-                publish_file(self._part, self.path)
+            with writing(self.path):
+                self._publish()
         except BaseException:
             self._discard()
             raise
 
-    def _audio_end(self) -> Fraction | None:
-        """Where the sound stops: with the picture where that is a cut of the input, else at its own end."""
+    def _publish(self) -> None:
+        """Give the film its name: the dressed one, or where there is nothing to add, the pictures alone.
+
+        Raises:
+            OSError: the system does not take it.
+        """
+        if self._dressing is not None and self._dressing.dress(self._part, self._dressed, self._span()):
+            publish_file(self._dressed, self.path)
+            remove_part(self._part)
+        else:
+            publish_file(self._part, self.path)
+            remove_part(self._dressed)
+        self.warnings.extend(self._dressing.warnings if self._dressing is not None else ())
+
+    def _span(self) -> Span:
+        """The written part: it ends with the pictures where that is a cut of the input, else each track at its end."""
         duration = Fraction(self._like.duration_seconds).limit_denominator(1_000_000)
         whole_end = self._like.start_seconds + duration - 1 / (2 * self._like.fps)
-        cut = self._shift or (self._end_seconds is not None and self._end_seconds < whole_end)
-        return self._end_seconds if cut else None
+        end = self._end_seconds if self._end_seconds is not None else whole_end
+        is_cut = self._cut_start is not None or end < whole_end
+        return Span(end, start=self._cut_start, end=end if is_cut else None, shift=self._shift)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -225,15 +232,13 @@ class VideoSink:
             raise OutputError(f"{self.path}: cannot be written: the encoder refused ({error})") from error
 
     def _discard(self) -> None:
-        if self._audio is not None:
-            self._audio.close()
-            self._audio = None
         with suppress(OSError, ValueError, av.FFmpegError, AttributeError):
             self._container.close()
         with suppress(OSError, AttributeError):
             self._target.close()
-        with suppress(OSError):
-            remove_part(self._part)
+        for part in (self._part, self._dressed):
+            with suppress(OSError):
+                remove_part(part)
 
 
 def _padded(like: InputInfo, size: tuple[int, int]) -> str:
