@@ -120,7 +120,8 @@ class Dressing:
         if isinstance(file, Target):
             return av.open(file, "w", format="mp4", container_options=self.options, io_open=file.reader)
         # What keeps nothing cannot be read again, as is needed to move the index to the front.
-        return av.open(file, "w", format="mp4", container_options=self.options | {"movflags": ""})
+        options = {name: value for name, value in self.options.items() if name != "movflags"}
+        return av.open(file, "w", format="mp4", container_options=options)
 
     def _write(
         self,
