@@ -22,7 +22,7 @@ import ddvideo
 ROOT = Path(__file__).resolve().parent.parent
 PANEL_PX = (320, 180)
 GAP_PX, LABEL_PX, TEXT_PX = 6, 30, 20
-CHECKER_PX, CHECKER = 20, (0.92, 0.78)
+CHECKER_PX, CHECKER = 20, (0.42, 0.34)
 MAX_BYTES = 150 * 1024
 
 Picture = NDArray[np.float32]
@@ -54,7 +54,7 @@ STRIPS = {
     "segment": Strip(
         ddvideo.segment,
         "mover",
-        24,
+        12,
         lambda frame, layers: {
             "input": frame,
             "foreground": over_checker(layers["foreground"], layers["alpha"]),
@@ -143,7 +143,7 @@ def main() -> None:
             path = asked.out / f"{name}.png"
             draw(frame_of(STRIPS[name], asked.work or Path(temporary), asked.preset)).save(path, optimize=True)
             size = path.stat().st_size
-            print(f"{path}: {size / 1024:.0f} KiB")
+            print(f"{path}: {size / 1024:.0f} KiB")  # noqa: T201
             if size > MAX_BYTES:
                 raise SystemExit(f"{path} is larger than {MAX_BYTES / 1024:.0f} KiB: make PANEL_PX smaller")
 
