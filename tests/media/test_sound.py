@@ -206,7 +206,8 @@ def test_sound_that_is_shorter_than_the_film_stays_in_step(name, codec, told, st
     sink = again(path, tmp_path / "out.mp4")
     assert not any("stepped over" in line for line in sink.warnings)
     origin = float(info.origin_seconds)
-    assert origin == (told[0] if start and told[0] and name == "a.mkv" else 0), "mkv starts with what comes first"
+    first = told[0] if start and name == "a.mkv" else 0
+    assert abs(origin - first) < 0.03, "mkv starts with what comes first, a block of lead-in included"
     assert np.allclose(np.add(onsets(tmp_path / "out.mp4"), origin), onsets(path), atol=2.5e-3)
     result = probe(tmp_path / "out.mp4")
     assert (result.start_seconds, result.duration_seconds) == (info.start_seconds, info.duration_seconds)
