@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 from ddvideo.errors import InputError
 from ddvideo.media.container import open_input, video_stream
 from ddvideo.media.decoding import Decoding, PacketMark
+from ddvideo.media.deinterlace import field_order
 from ddvideo.media.packets import NO_STAMP, PacketScan
 from ddvideo.media.pixels import is_transparent
 from ddvideo.media.timeline import Timeline, mend_times
+from ddvideo.types import FieldOrder
 
 __all__ = ["FrameIndex", "build_index"]
 
@@ -60,7 +62,7 @@ class FrameIndex:
     clock_parts: tuple[tuple[Fraction, Fraction, Fraction], ...] = ()
     by_order: bool = False
     seeks_bytes: bool = False
-    is_interlaced: bool = False
+    field_order: FieldOrder = "progressive"
     is_transparent: bool = False
     is_decoded: bool = False
     undecodable: frozenset[int] = frozenset()
@@ -85,16 +87,21 @@ class _Shown:
     stamps: list[int | None] = field(default_factory=list)
     corrupt: list[bool] = field(default_factory=list)
     is_numbered: bool = True
-    is_interlaced: bool = False
+    field_order: FieldOrder = "progressive"
     is_transparent: bool = False
     errors: int = 0
+
+    @property
+    def is_interlaced(self) -> bool:
+        return self.field_order != "progressive"
 
     def add(self, number: int | None, frame: VideoFrame) -> None:
         self.is_numbered &= number is not None
         self.packets.append(-1 if number is None else number)
         self.stamps.append(frame.pts)
         self.corrupt.append(bool(frame.is_corrupt))
-        self.is_interlaced |= bool(frame.interlaced_frame)
+        if frame.interlaced_frame and self.field_order == "progressive":
+            self.field_order = field_order(frame)
         self.is_transparent = self.is_transparent or is_transparent(frame)
 
 
@@ -229,7 +236,7 @@ def _make(
         clock_parts=parts if len(parts) > 1 else (),
         by_order=by_order,
         seeks_bytes=len(parts) > 1 or timeline.mended > 0,
-        is_interlaced=shown.is_interlaced,
+        field_order=shown.field_order,
         is_transparent=shown.is_transparent,
         is_decoded=is_decoded,
         undecodable=undecodable,

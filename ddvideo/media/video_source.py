@@ -17,7 +17,6 @@ import av
 import numpy as np
 from av import VideoFrame
 from av.container import InputContainer
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from ddvideo.config import Interlaced
@@ -33,14 +32,12 @@ from ddvideo.media.limits import check_size
 from ddvideo.media.packets import NO_STAMP
 from ddvideo.media.pixels import bit_depth
 from ddvideo.media.siting import chroma_location
-from ddvideo.types import FieldOrder, InputInfo
+from ddvideo.types import InputInfo
 
 __all__ = ["VideoSource"]
 
 
 _CODEC_NAMES = {"libdav1d": "av1", "libvpx-vp9": "vp9", "libvpx": "vp8"}
-# AVFieldOrder: 1 is progressive; 2 to 5 say which field is coded first and which is shown first.
-_FIELD_ORDERS: dict[int, FieldOrder] = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
 
 
 class VideoSource:
@@ -257,7 +254,7 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
             time_base=index.time_base,
             display_matrix=tuple(np.frombuffer(bytes(matrix), np.int32).tolist()) if matrix else (),
             has_alpha=index.is_transparent,
-            field_order=_field_order(codec) if index.is_interlaced else "progressive",
+            field_order=index.field_order,
             origin_seconds=index.origin_seconds,
             clock_parts=index.clock_parts,
             mastering_display=mastering_display(first),
@@ -266,11 +263,6 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
             warnings=(*index.warnings, *_stream_warnings(container), *_alpha_warnings(index)),
         )
     return info, index
-
-
-def _field_order(codec: VideoCodecContext) -> FieldOrder:
-    """Which field is shown first; where the stream does not say, as DV (IEC 61834) and broadcasters have it."""
-    return _FIELD_ORDERS.get(codec.field_order, "bff" if codec.name == "dvvideo" else "tff")
 
 
 def _rate(stream: VideoStream, index: FrameIndex, duration_seconds: float) -> Fraction:
