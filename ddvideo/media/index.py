@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -150,20 +150,25 @@ def _is_described(scan: PacketScan, shown: _Shown, stream: VideoStream) -> bool:
         return False
     if shown.is_interlaced and name in _FIELD_CODECS:
         return False
-    if _in_decode_order(scan, shown.packets):
-        return False
+    if stream.codec_context.has_b_frames and (np.diff(scan.pts) > 0).all():
+        return False  # frames in another order than packets would not have risen so
     promised = np.sort(scan.pts[scan.is_shown])
     promised = promised[promised >= (shown.stamps[0] or 0)]
     return bool(shown.stamps == promised[: len(shown.stamps)].tolist())
 
 
-def _in_decode_order(scan: PacketScan, packets: Sequence[int]) -> bool:
-    """Whether stamps rise from packet to packet although the decoder reorders their frames.
+def _in_decode_order(scan: PacketScan, shown: _Shown) -> bool:
+    """Whether stamps rise from packet to packet rather than from frame to frame as the decoder orders them.
 
     Containers without presentation times (AVI), and files that were made from them, stamp packets so.
     """
-    known = scan.pts[scan.pts != NO_STAMP]
-    return bool((np.diff(known) > 0).all() and (np.diff(packets) < 0).any())
+    by_packet = _falls(scan.pts[np.sort(np.array(shown.packets, np.int64))].tolist())
+    return by_packet < _falls([NO_STAMP if stamp is None else stamp for stamp in shown.stamps])
+
+
+def _falls(stamps: Sequence[int]) -> int:
+    """How often one stamp does not lie after the one before it; those that are missing do not count."""
+    return sum(b <= a for a, b in pairwise(stamp for stamp in stamps if stamp != NO_STAMP))
 
 
 def _from_packets(scan: PacketScan, shown: _Shown, usual_step: Fraction) -> FrameIndex:
@@ -192,7 +197,7 @@ def _from_frames(scan: PacketScan, shown: _Shown, usual_step: Fraction) -> Frame
     # A frame of a later run ends the one before it, however late the decoder gives the last frames of that.
     edges = np.maximum.accumulate(edges)
     runs = [[shown.stamps[place] for place in np.flatnonzero(edges == edge)] for edge in np.unique(edges)]
-    ordered = not by_order and _in_decode_order(scan, shown.packets)
+    ordered = not by_order and _in_decode_order(scan, shown)
     timeline = mend_times(runs, in_decode_order=ordered, usual_step=usual_step)
     return _make(scan, shown, numbers, timeline, usual_step, by_order=by_order)
 

@@ -8,6 +8,7 @@ import av
 import numpy as np
 from av import Packet
 from av.container import InputContainer
+from av.format import Flags as FormatFlags
 from av.stream import Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -22,7 +23,6 @@ NO_STAMP = np.iinfo(np.int64).min
 _TRUNCATED_FRAMES = Fraction(3, 2)
 _JUMP_SECONDS = 10
 """In formats whose clock may jump, a longer step forward is such a jump: FFmpeg's ``-dts_delta_threshold``."""
-_JUMPING_FORMATS = frozenset({"mpegts", "mpeg", "rtp", "rtsp", "avi", "flv"})
 
 
 class PacketScan:
@@ -55,7 +55,7 @@ class PacketScan:
         self.dts: NDArray[np.int64] = np.array([row[1] for row in rows], np.int64)
         self.durations: NDArray[np.int64] = np.array([row[2] for row in rows], np.int64)
         self.is_shown: NDArray[np.bool_] = np.array([row[3] for row in rows], np.bool_)
-        self.jumps_forward = bool(_JUMPING_FORMATS & set(container.format.name.split(",")))
+        self.jumps_forward = bool(container.format.flags & FormatFlags.ts_discont.value)
         self.keeps_start = "mp4" in container.format.name
         self.warnings = (*warnings, *self._cut_off(container, stream, is_damaged=bool(warnings)))
         # MP4 keeps no duration with a frame, only steps in decoding order: the track's end tells the last one's.

@@ -150,14 +150,19 @@ class VideoSink:
             self._container.mux(packet)
 
     def _flush(self) -> None:
-        """Write what the encoder still holds. The last packet's duration makes the track end with its last frame."""
+        """Write what the encoder still holds.
+
+        MP4 counts a track's length both by packets and by frames. The last packet lasts so long that the first of these
+        is not shorter, and no shorter than its own frame: then readers find the last frame's end where it is.
+        """
         end_ticks = (self._last_pts or 0) + self._last_duration
         packets: list[Any] = list(self._stream.encode(None))
         self._mux(packets[:-1])
         for packet in packets[-1:]:
             first_pts, first_dts = self._first
             if self._muxed:
-                self._durations[packet.pts] = max(1, end_ticks - first_pts - (packet.dts - first_dts))
+                rest = end_ticks - first_pts - (packet.dts - first_dts)
+                self._durations[packet.pts] = max(self._durations.get(packet.pts, 1), rest)
             self._mux([packet])
 
     def __enter__(self) -> Self:
