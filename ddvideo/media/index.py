@@ -114,7 +114,8 @@ def build_index(path: Path) -> tuple[FrameIndex, VideoFrame]:
     with open_input(path) as container:
         scan = PacketScan(container, video_stream(container, path))
     shown, first, stream_rate, is_whole = _decode(path, scan)
-    usual_step = 1 / (stream_rate * scan.time_base)
+    usual_step = scan.usual_step(is_by_field=shown.is_interlaced and len(scan) > 1.5 * len(shown.packets))
+    usual_step = usual_step or 1 / (stream_rate * scan.time_base)
     if is_whole:
         return _from_frames(scan, shown, usual_step), first
     return _from_packets(scan, shown, usual_step), first
@@ -139,7 +140,9 @@ def _decode(path: Path, scan: PacketScan) -> tuple[_Shown, VideoFrame, Fraction,
                 for number, frame in frames:
                     shown.add(number, frame)
         shown.errors = decoding.errors
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        if not scan.has_pts:
+            shown.stamps = [scan.stamp_of(number) for number in shown.packets]
+        rate = stream.guessed_rate or stream.average_rate or Fraction(25)
     return shown, first, rate, is_whole
 
 
@@ -281,7 +284,8 @@ def _time_warnings(
         where = ", ".join(map(str, places[:_NAMED])) + (", ..." if len(places) > _NAMED else "")
         found.append(f"the file's clock starts anew at frame {where} of {total}: its parts are joined without a gap")
     if timeline.absent == total:
-        found.append("the file holds no times: its frames are taken to follow each other evenly")
+        rate = f"{float(timeline.refine / (base * int(timeline.times[1]))):.5g} a second" if total > 1 else "one only"
+        found.append(f"the file holds no times: its frames are taken to follow each other evenly, {rate}")
     elif timeline.mended:
         found.append(
             f"the times of {timeline.mended} of {total} frames are missing or wrong in the file: "

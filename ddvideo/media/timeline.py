@@ -55,7 +55,7 @@ def mend_times(runs: Sequence[Sequence[int | None]], *, in_decode_order: bool, u
         stamps = _by_rank(run) if in_decode_order else list(run)
         kept = _longest_rise(stamps)
         known = [stamps[place] or 0 for place in kept]
-        step = Fraction(median_low([b - a for a, b in pairwise(known)])) if len(known) > 1 else usual_step
+        step = _usual(kept, known) or usual_step
         times = _spread(kept, known, len(stamps), step)
         shift = exact[-1] + step - times[0] if exact else Fraction(0)
         parts.append((times[0], times[-1] + step, shift))
@@ -64,6 +64,13 @@ def mend_times(runs: Sequence[Sequence[int | None]], *, in_decode_order: bool, u
     whole, refine = _whole(exact)
     absent = sum(stamp is None for run in runs for stamp in run)
     return Timeline(whole, refine, mended, absent, tuple(parts))
+
+
+def _usual(kept: Sequence[int], known: Sequence[int]) -> Fraction | None:
+    """The median step from frame to frame; stamps may be some frames apart. None where there is only one."""
+    places, times = pairwise(kept), pairwise(known)
+    steps = [Fraction(after - time, b - a) for (a, b), (time, after) in zip(places, times, strict=True)]
+    return median_low(steps) if steps else None
 
 
 def _by_rank(run: Sequence[int | None]) -> list[int | None]:
