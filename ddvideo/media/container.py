@@ -45,7 +45,12 @@ def open_input(path: Path) -> Iterator[InputContainer]:
         if path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; was it copied or downloaded whole?")
         # "file:" keeps a name like "concat:..." or "http://..." from being taken for a protocol.
-        container = av.open(f"file:{os.fspath(path)}", "r", container_options={"protocol_whitelist": "file"})
+        container = av.open(
+            f"file:{os.fspath(path)}",
+            "r",
+            container_options={"protocol_whitelist": "file"},
+            metadata_errors="replace",  # titles may be in any encoding, or damaged
+        )
     except (OSError, av.FFmpegError) as error:
         raise input_error(error, path) from error
     with container:
@@ -91,7 +96,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
     best = max(known, key=score)
     check_size(best.codec_context.width, best.codec_context.height, path)
-    best.thread_type = "AUTO"
+    # Threads that work on several frames at once hang on some damaged files, and fill the gaps of others by chance.
+    best.thread_type = "SLICE"
     best.codec_context.thread_count = min(_MAX_THREADS, os.cpu_count() or 1)
     return best
 

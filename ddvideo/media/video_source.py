@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -38,6 +39,9 @@ __all__ = ["VideoSource"]
 
 
 _CODEC_NAMES = {"libdav1d": "av1", "libvpx-vp9": "vp9", "libvpx": "vp8"}
+
+_RATE_DENOMINATOR = 1001
+"""Rates are fractions up to this denominator, as NTSC's are (30000/1001)."""
 
 
 class VideoSource:
@@ -141,9 +145,7 @@ class VideoSource:
         """Decoded frames of a range. Starts at the key frame before it, and earlier where that does not suffice."""
         if not wanted:
             return
-        keys = self._index.keys
-        key = -1 if self._index.by_order else int(np.searchsorted(keys[:, 0], wanted.start, side="right")) - 1
-        back = 1
+        key, back = self._start(wanted), 1
         while True:
             started = False
             for found in self._walk_from(wanted, key):
@@ -154,6 +156,20 @@ class VideoSource:
             if started:
                 return
             key, back = max(-1, key - back), back * 4
+
+    def _start(self, wanted: range) -> int:
+        """The key frame to start at (its row in the index). Where frames are damaged that is an earlier one.
+
+        Decoders fill in what is missing from frames that they gave before, also from before a key frame.
+        """
+        if self._index.by_order:
+            return -1
+        ranks = self._index.keys[:, 0].tolist()
+        broken = sorted(self._index.damaged | self._index.undecodable)
+        key, end = bisect_right(ranks, wanted.start) - 1, wanted.stop
+        while key > 0 and bisect_left(broken, ranks[key]) < bisect_left(broken, end):
+            key, end = key - 1, ranks[key]
+        return key
 
     def _walk_from(self, wanted: range, key: int) -> Iterator[tuple[int, VideoFrame] | None]:
         """One attempt from a key frame (0 or less: the start of the file). Gives None where it started too late."""
@@ -272,7 +288,7 @@ def _rate(stream: VideoStream, index: FrameIndex, duration_seconds: float) -> Fr
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and not index.is_vfr and abs(1 / rate - 1 / seen) <= tick:
             return rate
-    return seen.limit_denominator(1001)
+    return max(seen.limit_denominator(_RATE_DENOMINATOR), Fraction(1, _RATE_DENOMINATOR))
 
 
 def _stream_warnings(container: InputContainer) -> list[str]:
