@@ -23,6 +23,8 @@ NO_STAMP = np.iinfo(np.int64).min
 _TRUNCATED_FRAMES = Fraction(3, 2)
 _JUMP_SECONDS = 10
 """In formats whose clock may jump, a longer step forward is such a jump: FFmpeg's ``-dts_delta_threshold``."""
+_ERROR_SECONDS = 30 * 3600
+"""In all others a longer step forward is an error: FFmpeg's ``-dts_error_threshold``."""
 
 
 class PacketScan:
@@ -63,7 +65,8 @@ class PacketScan:
             self.dts = np.full_like(self.dts, NO_STAMP)
         if not self.has_pts:
             self.pts = self.dts
-        self.jumps_forward = bool(container.format.flags & FormatFlags.ts_discont.value)
+        jumps = container.format.flags & FormatFlags.ts_discont.value
+        self._longest_step = round((_JUMP_SECONDS if jumps else _ERROR_SECONDS) / self.time_base)
         self.keeps_start = "mp4" in container.format.name
         self.warnings = (*warnings, *self._cut_off(container, stream, is_damaged=bool(warnings)))
         # MP4 and AVI keep no duration with a frame, only steps in decoding order: the track's end tells the last one's.
@@ -96,19 +99,19 @@ class PacketScan:
         # FFmpeg makes decoding times up where the container has none: they may fall although frames go on.
         shown = np.where(self.pts[known] == NO_STAMP, self.dts[known], self.pts[known])
         falls = shown <= np.maximum.accumulate(np.concatenate([[NO_STAMP], shown[:-1]]))
-        longest = round(_JUMP_SECONDS / self.time_base) if self.jumps_forward else None
+        longest = self._longest_step
         found: list[int] = []
         highest = None
         for place, now in enumerate(clock):
             if highest is not None:
                 later = clock[place + 1] if place + 1 < len(clock) else None
                 back = now < highest and falls[place] and later is not None and later < highest
-                ahead = longest is not None and now - highest > longest and later is not None and later >= now
+                ahead = now - highest > longest and later is not None and later >= now
                 if back or ahead:
                     found.append(int(known[place]))
                     highest = now
                     continue
-                if now < highest or (longest is not None and now - highest > longest):
+                if not 0 <= now - highest <= longest:
                     continue  # one wrong stamp
             highest = now
         return found

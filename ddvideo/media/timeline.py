@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Timeline", "mend_times"]
 
-_FINEST = 2**20
-
+_FURTHEST = 2**61
 
 @dataclass(frozen=True)
 class Timeline:
@@ -121,10 +120,12 @@ def _spread(kept: Sequence[int], known: Sequence[int], count: int, step: Fractio
 
 
 def _whole(exact: Sequence[Fraction]) -> tuple[NDArray[np.int64], int]:
-    """Times as whole numbers of the coarsest tick in which they still rise."""
+    """Times as whole numbers of the coarsest tick in which they still rise, so far as 64 bits hold that."""
     refine = 1
-    while True:
-        times = np.array([round(time * refine) for time in exact], np.int64)
-        if refine >= _FINEST or (np.diff(times) > 0).all():
-            return times, refine
+    furthest = max((abs(time) for time in exact), default=Fraction(0))
+    while any(round(b * refine) <= round(a * refine) for a, b in pairwise(exact)) and furthest * refine < _FURTHEST:
         refine *= 2
+    times: list[int] = []
+    for time in exact:
+        times.append(max(round(time * refine), times[-1] + 1) if times else round(time * refine))
+    return np.array(times, np.int64), refine

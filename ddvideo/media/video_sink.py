@@ -47,6 +47,7 @@ class VideoSink:
         self._base = x264.time_base_for(like)
         self._shift = Fraction(0)
         self._last_pts: int | None = None
+        self._last_shown: Fraction | None = None
         self._last_duration = 0
         self._first = (0, 0)
         self._muxed = False
@@ -122,10 +123,12 @@ class VideoSink:
             self._shift = self._like.start_seconds - shown
             if self._audio is not None:
                 self._audio.cut(shown, self._shift)
-        pts = round((shown + self._shift) / self._base)
-        if self._last_pts is not None and pts <= self._last_pts:
+        if self._last_shown is not None and shown <= self._last_shown:
             raise UsageError(f"{self.path}: a frame at {float(shown)} s does not come after the one before it")
-        self._last_pts, self._end_seconds = pts, shown + duration
+        pts = round((shown + self._shift) / self._base)
+        if self._last_pts is not None:
+            pts = max(pts, self._last_pts + 1)
+        self._last_pts, self._last_shown, self._end_seconds = pts, shown, shown + duration
         picture = self._picture(frame)
         picture.pts, picture.time_base = pts, self._base
         self._last_duration = self._durations[pts] = max(1, round(duration / self._base))

@@ -166,7 +166,8 @@ class VideoSource:
             return -1
         ranks = self._index.keys[:, 0].tolist()
         broken = sorted(self._index.damaged | self._index.undecodable)
-        key, end = bisect_right(ranks, wanted.start) - 1, wanted.stop
+        key = bisect_right(ranks, wanted.start) - 1
+        end = max([wanted.stop, *ranks[key + 1 : key + 2]])
         while key > 0 and bisect_left(broken, ranks[key]) < bisect_left(broken, end):
             key, end = key - 1, ranks[key]
         return key
@@ -183,6 +184,9 @@ class VideoSource:
                 return
             decoding = Decoding(container, stream, keys=self._index.marks if seeks else None)
             for place, (number, frame) in enumerate(decoding.frames()):
+                if seeks and place == 0 and (decoding.first_number or 0) > self._index.keys[key, 1]:
+                    yield None
+                    return
                 rank = place if self._index.by_order else self._rank_of.get(-1 if number is None else number)
                 if rank is not None and rank >= position:
                     if position < min(rank, wanted.stop) and before is None and seeks:
