@@ -119,7 +119,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
     best = max(known, key=score)
     check_size(best.codec_context.width, best.codec_context.height, path)
-    best.thread_type = "AUTO"
+    # Threads that work on several frames at once hang on some damaged files, and fill the gaps of others by chance.
+    best.thread_type = "SLICE"
     best.codec_context.thread_count = min(_MAX_THREADS, os.cpu_count() or 1)
     return best
 

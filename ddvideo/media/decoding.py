@@ -45,12 +45,14 @@ class Decoding:
             dropped. None: from the start of the file.
 
     ``errors`` counts the packets that the decoder refused, and is whole when ``frames`` is at its end.
+    ``first_number`` is that of the first packet that it got.
     """
 
     def __init__(
         self, container: InputContainer, stream: VideoStream, *, keys: Mapping[PacketMark, int] | None = None
     ) -> None:
         self.errors = 0
+        self.first_number: int | None = None
         self._container, self._stream = container, stream
         self._context = _context(stream)
         self._context.copy_opaque = True
@@ -80,6 +82,8 @@ class Decoding:
             self._number = (self._keys or {}).get(mark_of(packet)) if packet.is_keyframe else None
             if self._number is None:
                 return False
+        if self.first_number is None:
+            self.first_number = self._number
         packet.opaque = _Ticket(self._number)
         self._number += 1
         return True

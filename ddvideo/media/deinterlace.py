@@ -1,20 +1,35 @@
-"""Interlaced frames made progressive."""
+"""Interlaced frames: which of their fields comes first, and how they are made progressive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 from av import VideoFrame
 
 from ddvideo.media.filters import FilterChain
+from ddvideo.types import FieldOrder
 
-__all__ = ["REACH_FRAMES", "deinterlaced"]
+__all__ = ["REACH_FRAMES", "deinterlaced", "field_order"]
 
 REACH_FRAMES = 1
 """How many frames before and after a frame its deinterlacing looks at."""
 
 # Frames in, frames out: one a frame, and only those that the stream calls interlaced are touched.
 _BWDIF = ("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
+
+
+def field_order(frame: VideoFrame) -> FieldOrder:
+    """Which field of an interlaced frame is shown first.
+
+    The decoder notes that with the frame, and PyAV does not show it: but the filter that takes fields apart goes by it.
+    What containers say is not asked: MP4 says nothing, or what its writer assumed.
+    """
+    chain = FilterChain([("separatefields", "")])
+    earlier = [*chain.push(frame), *chain.flush()][0]
+    lines, first = (part.reformat(format="gray16le").to_ndarray().astype(np.int32) for part in (frame, earlier))
+    apart = [np.abs(lines[parity::2][: len(first)] - first).sum() for parity in (0, 1)]
+    return "bff" if apart[1] < apart[0] else "tff"
 
 
 def deinterlaced(frames: Iterable[tuple[int, VideoFrame]]) -> Iterator[tuple[int, VideoFrame]]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 from ddvideo.errors import InputError
 from ddvideo.media.container import open_input, video_stream
 from ddvideo.media.decoding import Decoding, PacketMark
+from ddvideo.media.deinterlace import field_order
 from ddvideo.media.packets import NO_STAMP, PacketScan
 from ddvideo.media.pixels import is_transparent
 from ddvideo.media.timeline import Timeline, mend_times
+from ddvideo.types import FieldOrder
 
 __all__ = ["FrameIndex", "build_index"]
 
@@ -60,7 +62,7 @@ class FrameIndex:
     clock_parts: tuple[tuple[Fraction, Fraction, Fraction], ...] = ()
     by_order: bool = False
     seeks_bytes: bool = False
-    is_interlaced: bool = False
+    field_order: FieldOrder = "progressive"
     is_transparent: bool = False
     is_decoded: bool = False
     undecodable: frozenset[int] = frozenset()
@@ -85,16 +87,21 @@ class _Shown:
     stamps: list[int | None] = field(default_factory=list)
     corrupt: list[bool] = field(default_factory=list)
     is_numbered: bool = True
-    is_interlaced: bool = False
+    field_order: FieldOrder = "progressive"
     is_transparent: bool = False
     errors: int = 0
+
+    @property
+    def is_interlaced(self) -> bool:
+        return self.field_order != "progressive"
 
     def add(self, number: int | None, frame: VideoFrame) -> None:
         self.is_numbered &= number is not None
         self.packets.append(-1 if number is None else number)
         self.stamps.append(frame.pts)
         self.corrupt.append(bool(frame.is_corrupt))
-        self.is_interlaced |= bool(frame.interlaced_frame)
+        if frame.interlaced_frame and self.field_order == "progressive":
+            self.field_order = field_order(frame)
         self.is_transparent = self.is_transparent or is_transparent(frame)
 
 
@@ -107,7 +114,8 @@ def build_index(path: Path) -> tuple[FrameIndex, VideoFrame]:
     with open_input(path) as container:
         scan = PacketScan(container, video_stream(container, path))
     shown, first, stream_rate, is_whole = _decode(path, scan)
-    usual_step = 1 / (stream_rate * scan.time_base)
+    usual_step = scan.usual_step(is_by_field=shown.is_interlaced and len(scan) > 1.5 * len(shown.packets))
+    usual_step = usual_step or 1 / (stream_rate * scan.time_base)
     if is_whole:
         return _from_frames(scan, shown, usual_step), first
     return _from_packets(scan, shown, usual_step), first
@@ -132,7 +140,9 @@ def _decode(path: Path, scan: PacketScan) -> tuple[_Shown, VideoFrame, Fraction,
                 for number, frame in frames:
                     shown.add(number, frame)
         shown.errors = decoding.errors
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        if not scan.has_pts:
+            shown.stamps = [scan.stamp_of(number) for number in shown.packets]
+        rate = stream.guessed_rate or stream.average_rate or Fraction(25)
     return shown, first, rate, is_whole
 
 
@@ -143,20 +153,25 @@ def _is_described(scan: PacketScan, shown: _Shown, stream: VideoStream) -> bool:
         return False
     if shown.is_interlaced and name in _FIELD_CODECS:
         return False
-    if _in_decode_order(scan, shown.packets):
-        return False
+    if stream.codec_context.has_b_frames and (np.diff(scan.pts) > 0).all():
+        return False  # frames in another order than packets would not have risen so
     promised = np.sort(scan.pts[scan.is_shown])
     promised = promised[promised >= (shown.stamps[0] or 0)]
     return bool(shown.stamps == promised[: len(shown.stamps)].tolist())
 
 
-def _in_decode_order(scan: PacketScan, packets: Sequence[int]) -> bool:
-    """Whether stamps rise from packet to packet although the decoder reorders their frames.
+def _in_decode_order(scan: PacketScan, shown: _Shown) -> bool:
+    """Whether stamps rise from packet to packet rather than from frame to frame as the decoder orders them.
 
     Containers without presentation times (AVI), and files that were made from them, stamp packets so.
     """
-    known = scan.pts[scan.pts != NO_STAMP]
-    return bool((np.diff(known) > 0).all() and (np.diff(packets) < 0).any())
+    by_packet = _falls(scan.pts[np.sort(np.array(shown.packets, np.int64))].tolist())
+    return by_packet < _falls([NO_STAMP if stamp is None else stamp for stamp in shown.stamps])
+
+
+def _falls(stamps: Sequence[int]) -> int:
+    """How often one stamp does not lie after the one before it; those that are missing do not count."""
+    return sum(b <= a for a, b in pairwise(stamp for stamp in stamps if stamp != NO_STAMP))
 
 
 def _from_packets(scan: PacketScan, shown: _Shown, usual_step: Fraction) -> FrameIndex:
@@ -185,7 +200,7 @@ def _from_frames(scan: PacketScan, shown: _Shown, usual_step: Fraction) -> Frame
     # A frame of a later run ends the one before it, however late the decoder gives the last frames of that.
     edges = np.maximum.accumulate(edges)
     runs = [[shown.stamps[place] for place in np.flatnonzero(edges == edge)] for edge in np.unique(edges)]
-    ordered = not by_order and _in_decode_order(scan, shown.packets)
+    ordered = not by_order and _in_decode_order(scan, shown)
     timeline = mend_times(runs, in_decode_order=ordered, usual_step=usual_step)
     return _make(scan, shown, numbers, timeline, usual_step, by_order=by_order)
 
@@ -229,7 +244,7 @@ def _make(
         clock_parts=parts if len(parts) > 1 else (),
         by_order=by_order,
         seeks_bytes=len(parts) > 1 or timeline.mended > 0,
-        is_interlaced=shown.is_interlaced,
+        field_order=shown.field_order,
         is_transparent=shown.is_transparent,
         is_decoded=is_decoded,
         undecodable=undecodable,
@@ -269,7 +284,8 @@ def _time_warnings(
         where = ", ".join(map(str, places[:_NAMED])) + (", ..." if len(places) > _NAMED else "")
         found.append(f"the file's clock starts anew at frame {where} of {total}: its parts are joined without a gap")
     if timeline.absent == total:
-        found.append("the file holds no times: its frames are taken to follow each other evenly")
+        rate = f"{float(timeline.refine / (base * int(timeline.times[1]))):.5g} a second" if total > 1 else "one only"
+        found.append(f"the file holds no times: its frames are taken to follow each other evenly, {rate}")
     elif timeline.mended:
         found.append(
             f"the times of {timeline.mended} of {total} frames are missing or wrong in the file: "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Timeline", "mend_times"]
 
-_FINEST = 2**20
+_FURTHEST = 2**61
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def mend_times(runs: Sequence[Sequence[int | None]], *, in_decode_order: bool, u
         stamps = _by_rank(run) if in_decode_order else list(run)
         kept = _longest_rise(stamps)
         known = [stamps[place] or 0 for place in kept]
-        step = Fraction(median_low([b - a for a, b in pairwise(known)])) if len(known) > 1 else usual_step
+        step = _usual(kept, known) or usual_step
         times = _spread(kept, known, len(stamps), step)
         shift = exact[-1] + step - times[0] if exact else Fraction(0)
         parts.append((times[0], times[-1] + step, shift))
@@ -64,6 +64,13 @@ def mend_times(runs: Sequence[Sequence[int | None]], *, in_decode_order: bool, u
     whole, refine = _whole(exact)
     absent = sum(stamp is None for run in runs for stamp in run)
     return Timeline(whole, refine, mended, absent, tuple(parts))
+
+
+def _usual(kept: Sequence[int], known: Sequence[int]) -> Fraction | None:
+    """The median step from frame to frame; stamps may be some frames apart. None where there is only one."""
+    places, times = pairwise(kept), pairwise(known)
+    steps = [Fraction(after - time, b - a) for (a, b), (time, after) in zip(places, times, strict=True)]
+    return median_low(steps) if steps else None
 
 
 def _by_rank(run: Sequence[int | None]) -> list[int | None]:
@@ -114,10 +121,12 @@ def _spread(kept: Sequence[int], known: Sequence[int], count: int, step: Fractio
 
 
 def _whole(exact: Sequence[Fraction]) -> tuple[NDArray[np.int64], int]:
-    """Times as whole numbers of the coarsest tick in which they still rise."""
+    """Times as whole numbers of the coarsest tick in which they still rise, so far as 64 bits hold that."""
     refine = 1
-    while True:
-        times = np.array([round(time * refine) for time in exact], np.int64)
-        if refine >= _FINEST or (np.diff(times) > 0).all():
-            return times, refine
+    furthest = max((abs(time) for time in exact), default=Fraction(0))
+    while any(round(b * refine) <= round(a * refine) for a, b in pairwise(exact)) and furthest * refine < _FURTHEST:
         refine *= 2
+    times: list[int] = []
+    for time in exact:
+        times.append(max(round(time * refine), times[-1] + 1) if times else round(time * refine))
+    return np.array(times, np.int64), refine

@@ -64,6 +64,7 @@ class VideoSink:
         self._base = x264.time_base_for(like)
         self._shift = Fraction(0)
         self._last_pts: int | None = None
+        self._last_shown: Fraction | None = None
         self._last_duration = 0
         self._first = (0, 0)
         self._muxed = False
@@ -135,10 +136,12 @@ class VideoSink:
             shown = self._like.start_seconds
         if self._last_pts is None and shown > self._like.start_seconds:
             self._shift, self._cut_start = self._like.start_seconds - shown, shown
-        pts = round((shown + self._shift) / self._base)
-        if self._last_pts is not None and pts <= self._last_pts:
+        if self._last_shown is not None and shown <= self._last_shown:
             raise UsageError(f"{self.path}: a frame at {float(shown)} s does not come after the one before it")
-        self._last_pts, self._end_seconds = pts, shown + duration
+        pts = round((shown + self._shift) / self._base)
+        if self._last_pts is not None:
+            pts = max(pts, self._last_pts + 1)
+        self._last_pts, self._last_shown, self._end_seconds = pts, shown, shown + duration
         picture = self._picture(frame)
         picture.pts, picture.time_base = pts, self._base
         self._last_duration = self._durations[pts] = max(1, round(duration / self._base))
@@ -162,14 +165,19 @@ class VideoSink:
             self._container.mux(packet)
 
     def _flush(self) -> None:
-        """Write what the encoder still holds. The last packet's duration makes the track end with its last frame."""
+        """Write what the encoder still holds.
+
+        MP4 counts a track's length both by packets and by frames. The last packet lasts so long that the first of these
+        is not shorter, and no shorter than its own frame: then readers find the last frame's end where it is.
+        """
         end_ticks = (self._last_pts or 0) + self._last_duration
         packets: list[Any] = list(self._stream.encode(None))
         self._mux(packets[:-1])
         for packet in packets[-1:]:
             first_pts, first_dts = self._first
             if self._muxed:
-                self._durations[packet.pts] = max(1, end_ticks - first_pts - (packet.dts - first_dts))
+                rest = end_ticks - first_pts - (packet.dts - first_dts)
+                self._durations[packet.pts] = max(self._durations.get(packet.pts, 1), rest)
             self._mux([packet])
 
     def __enter__(self) -> Self:

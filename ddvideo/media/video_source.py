@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -17,7 +18,6 @@ import av
 import numpy as np
 from av import VideoFrame
 from av.container import InputContainer
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from ddvideo.config import Interlaced
@@ -34,14 +34,15 @@ from ddvideo.media.packets import NO_STAMP
 from ddvideo.media.pixels import bit_depth
 from ddvideo.media.siting import chroma_location
 from ddvideo.media.transparency import TRANSPARENCY
-from ddvideo.types import FieldOrder, InputInfo
+from ddvideo.types import InputInfo
 
 __all__ = ["VideoSource"]
 
 
 _CODEC_NAMES = {"libdav1d": "av1", "libvpx-vp9": "vp9", "libvpx": "vp8"}
-# AVFieldOrder: 1 is progressive; 2 to 5 say which field is coded first and which is shown first.
-_FIELD_ORDERS: dict[int, FieldOrder] = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
+
+_RATE_DENOMINATOR = 1001
+"""Rates are fractions up to this denominator, as NTSC's are (30000/1001)."""
 
 
 class VideoSource:
@@ -145,9 +146,7 @@ class VideoSource:
         """Decoded frames of a range. Starts at the key frame before it, and earlier where that does not suffice."""
         if not wanted:
             return
-        keys = self._index.keys
-        key = -1 if self._index.by_order else int(np.searchsorted(keys[:, 0], wanted.start, side="right")) - 1
-        back = 1
+        key, back = self._start(wanted), 1
         while True:
             started = False
             for found in self._walk_from(wanted, key):
@@ -158,6 +157,21 @@ class VideoSource:
             if started:
                 return
             key, back = max(-1, key - back), back * 4
+
+    def _start(self, wanted: range) -> int:
+        """The key frame to start at (its row in the index). Where frames are damaged that is an earlier one.
+
+        Decoders fill in what is missing from frames that they gave before, also from before a key frame.
+        """
+        if self._index.by_order:
+            return -1
+        ranks = self._index.keys[:, 0].tolist()
+        broken = sorted(self._index.damaged | self._index.undecodable)
+        key = bisect_right(ranks, wanted.start) - 1
+        end = max([wanted.stop, *ranks[key + 1 : key + 2]])
+        while key > 0 and bisect_left(broken, ranks[key]) < bisect_left(broken, end):
+            key, end = key - 1, ranks[key]
+        return key
 
     def _walk_from(self, wanted: range, key: int) -> Iterator[tuple[int, VideoFrame] | None]:
         """One attempt from a key frame (0 or less: the start of the file). Gives None where it started too late."""
@@ -171,6 +185,9 @@ class VideoSource:
                 return
             decoding = Decoding(container, stream, keys=self._index.marks if seeks else None)
             for place, (number, frame) in enumerate(decoding.frames()):
+                if seeks and place == 0 and (decoding.first_number or 0) > self._index.keys[key, 1]:
+                    yield None
+                    return
                 rank = place if self._index.by_order else self._rank_of.get(-1 if number is None else number)
                 if rank is not None and rank >= position:
                     if position < min(rank, wanted.stop) and before is None and seeks:
@@ -258,7 +275,7 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
             time_base=index.time_base,
             display_matrix=tuple(np.frombuffer(bytes(matrix), np.int32).tolist()) if matrix else (),
             has_alpha=index.is_transparent,
-            field_order=_field_order(codec) if index.is_interlaced else "progressive",
+            field_order=index.field_order,
             origin_seconds=index.origin_seconds,
             clock_parts=index.clock_parts,
             mastering_display=mastering_display(first),
@@ -269,11 +286,6 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
     return info, index
 
 
-def _field_order(codec: VideoCodecContext) -> FieldOrder:
-    """Which field is shown first; where the stream does not say, as DV (IEC 61834) and broadcasters have it."""
-    return _FIELD_ORDERS.get(codec.field_order, "bff" if codec.name == "dvvideo" else "tff")
-
-
 def _rate(stream: VideoStream, index: FrameIndex, duration_seconds: float) -> Fraction:
     """Frames a second: the rate that the file names, where its frames come at that; else as they come."""
     seen = Fraction(len(index.pts) / duration_seconds) if duration_seconds else Fraction(25)
@@ -281,7 +293,7 @@ def _rate(stream: VideoStream, index: FrameIndex, duration_seconds: float) -> Fr
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and not index.is_vfr and abs(1 / rate - 1 / seen) <= tick:
             return rate
-    return seen.limit_denominator(1001)
+    return max(seen.limit_denominator(_RATE_DENOMINATOR), Fraction(1, _RATE_DENOMINATOR))
 
 
 def _stream_warnings(container: InputContainer) -> list[str]:

@@ -26,7 +26,9 @@ _ALPHA_QP: Final = 4
 _PREVIEW_CRF: Final = 18
 _TEN_BIT_QP_OFFSET: Final = 12
 _FAITHFUL: Final = "aq-mode=0:psy=0:mbtree=0:ipratio=1.1:pbratio=1.1:deadzone-inter=6:deadzone-intra=6"
-_MAX_TIMESCALE: Final = 2**31 - 1
+_LONGEST_STAY_TICKS: Final = 2**31 - 1
+_FINE_TIMESCALE: Final = 10_000_000
+"""MP4 counts how long a frame stays in 31 bits: of these ticks (Windows' own), three minutes."""
 _BLOCK: Final = 64
 """Pixels to a side of the picture in which the planes of a pixel format are measured; any multiple of 4 would do."""
 
@@ -109,8 +111,9 @@ def _planes(pix_fmt: str) -> tuple[Any, ...]:
 
 def time_base_for(like: InputInfo) -> Fraction:
     """A tick in which every timestamp of the input is a whole number, as far as MP4 can hold it."""
-    base = like.time_base or 1 / like.fps
-    return Fraction(1, base.denominator) if base.denominator <= _MAX_TIMESCALE else Fraction(1, 1_000_000)
+    ticks = (like.time_base or 1 / like.fps).denominator
+    is_held = ticks <= _FINE_TIMESCALE or ticks * like.duration_seconds < _LONGEST_STAY_TICKS
+    return Fraction(1, ticks if is_held else 1_000_000)
 
 
 def container_options_for(base: Fraction, quality: Quality = "layer") -> dict[str, str]:
