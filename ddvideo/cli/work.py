@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,10 +100,15 @@ def _print_results(results: Sequence[Result], options: RunOptions) -> None:
         if result.plan is not None and not result.report:
             if not options.as_json:
                 emit(plan_text(_name(result), result.folder, result.plan))
+                _say_warnings(result.plan.warnings)
         elif not options.quiet:
             say(_summary(result))
-            for warning in result.report.get("warnings", ()):
-                say_error(warning, label="warning")
+            _say_warnings(result.report.get("warnings", ()))
+
+
+def _say_warnings(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        say_error(warning, label="warning")
 
 
 def _plain(result: Result) -> dict[str, Any]:

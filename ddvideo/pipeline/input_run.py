@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,6 +45,8 @@ from ddvideo.types import (
 )
 
 __all__ = ["InputRun", "find_shots", "look"]
+
+_log = logging.getLogger(__name__)
 
 
 class InputRun:
@@ -105,6 +108,8 @@ class InputRun:
             self.folder.save_state(self.state)
         self.clock.lap("shots")
         self.plan = make_plan(info, span, self.state.shots or (), settings, self.request.task, self.request.format)
+        for warning in self.plan.warnings:
+            _log.info("%s: %s", self.path, warning)
         if not self.name:
             self.runner = self.request.runner_for(self.plan)
         self.settings = replace(settings, threads=self.runner.threads)

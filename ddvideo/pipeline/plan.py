@@ -53,6 +53,8 @@ class Plan:
     results_mib: float
     estimated_seconds: float | None = None
     estimated_memory_mib: float | None = None
+    warnings: tuple[str, ...] = ()
+    """What the reader noticed, and what of the input cannot be kept as it is."""
 
     @property
     def frames(self) -> int:
@@ -71,6 +73,7 @@ class Plan:
             "estimated_memory_mib": self.estimated_memory_mib,
             "work_mib": self.work_mib,
             "results_mib": self.results_mib,
+            "warnings": list(self.warnings),
         }
 
 
@@ -130,7 +133,15 @@ def make_plan(
         chunks=tuple(chunks),
         work_mib=work / MIB,
         results_mib=results / MIB,
+        warnings=(*info.warnings, *_sound_warnings(info, resolve_format(format, info))),
     )
+
+
+def _sound_warnings(info: InputInfo, format: FileFormat) -> tuple[str, ...]:
+    """What becomes of sound and the like that the layers cannot take as it is: found out before any work is done."""
+    from ddvideo.media import sound_warnings
+
+    return sound_warnings(info.path) if info.kind == "video" and format == "mp4" else ()
 
 
 def chunk_bytes(chunk: Chunk, info: InputInfo, task: Task) -> int:
