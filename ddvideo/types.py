@@ -73,6 +73,8 @@ class InputInfo:
     warnings: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
     """Of several images that are one input, all of them in their order; empty for every other input."""
+    has_tracks: bool = False
+    """Whether the pictures lie in a container that may hold sound, subtitles and tags besides them."""
     has_alpha: bool = False
     """Whether the input carries transparency; frames are composited over black, ``Frame.alpha`` holds it."""
     chroma_location: str = "unspecified"

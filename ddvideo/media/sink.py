@@ -76,5 +76,5 @@ def open_sink(
         return PngSink(Path(path), like=like, alpha=kind == "alpha")
     if format != "mp4":
         raise UsageError(f"format {format!r} is unknown; choose mp4 or png")
-    dressed_from = source if audio and like.kind == "video" else None
+    dressed_from = source if audio and like.has_tracks else None
     return VideoSink(Path(path), like=like, alpha=kind == "alpha", source=dressed_from, quality=quality, chroma=chroma)

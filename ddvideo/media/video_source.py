@@ -274,6 +274,7 @@ def _inspect(name: str, identity: tuple[int, int, int]) -> tuple[InputInfo, Fram
             start_seconds=int(index.pts[0]) * index.time_base - index.origin_seconds,
             time_base=index.time_base,
             display_matrix=tuple(np.frombuffer(bytes(matrix), np.int32).tolist()) if matrix else (),
+            has_tracks=True,
             has_alpha=index.is_transparent,
             field_order=index.field_order,
             origin_seconds=index.origin_seconds,
@@ -297,10 +298,10 @@ def _rate(stream: VideoStream, index: FrameIndex, duration_seconds: float) -> Fr
 
 
 def _stream_warnings(container: InputContainer) -> list[str]:
-    """Say which pictures and sounds of the file cannot be read."""
-    unknown = [stream for stream in container.streams if stream.type in ("video", "audio") and not is_known(stream)]
-    what = {"video": "video", "audio": "sound"}
+    """Say which pictures and sounds of the file cannot be read, in the words of those who would write them."""
     return [
-        f"stream {stream.index} ({what[stream.type]}) is in a codec that FFmpeg does not know: it is left out"
-        for stream in unknown
+        f"{what} track {number} (unknown codec) cannot be decoded here; it is left out"
+        for what, streams in (("video", container.streams.video), ("sound", container.streams.audio))
+        for number, stream in enumerate(streams, start=1)
+        if not is_known(stream)
     ]

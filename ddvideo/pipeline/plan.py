@@ -141,7 +141,7 @@ def _sound_warnings(info: InputInfo, format: FileFormat) -> tuple[str, ...]:
     """What becomes of sound and the like that the layers cannot take as it is: found out before any work is done."""
     from ddvideo.media import sound_warnings
 
-    return sound_warnings(info.path) if info.kind == "video" and format == "mp4" else ()
+    return sound_warnings(info.path) if info.has_tracks and format == "mp4" else ()
 
 
 def chunk_bytes(chunk: Chunk, info: InputInfo, task: Task) -> int:
