@@ -12,7 +12,7 @@ from av import Packet
 from av.container import OutputContainer
 from av.stream import Stream
 
-from ddvideo.media.container import open_input, origin_seconds
+from ddvideo.media.container import open_input, origin_seconds, packets_of
 
 __all__ = ["AudioCopy"]
 
@@ -38,7 +38,7 @@ class AudioCopy:
                 copy.metadata.update(track.metadata)
                 copy.disposition = track.disposition
                 self._tracks[track.index] = copy
-            self._packets: Iterator[Packet[Stream]] = container.demux(*container.streams.audio)
+            self._packets: Iterator[Packet[Stream]] = packets_of(container, *container.streams.audio)
             self._stack = stack.pop_all()
         self._held: Packet[Stream] | None = None
         self._shift = Fraction(0)
@@ -71,7 +71,7 @@ class AudioCopy:
             packet, self._held = self._held, None
             return packet
         try:
-            return next((p for p in self._packets if p.size and p.dts is not None), None)
+            return next((p for p in self._packets if p.dts is not None), None)
         except av.FFmpegError:
             return None  # a damaged tail: what came before it is kept
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av import Packet
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
@@ -16,7 +17,7 @@ from av.video.stream import VideoStream
 from ddvideo.errors import InputError
 from ddvideo.media.limits import MAX_PIXELS, check_size
 
-__all__ = ["input_error", "is_known", "name_of", "open_input", "origin_seconds", "video_stream", "video_streams"]
+__all__ = ["input_error", "is_known", "name_of", "open_input", "origin_seconds", "packets_of", "video_stream", "video_streams"]
 
 _DEFAULT_BONUS = 5_000_000
 _MAX_THREADS = 4
@@ -58,6 +59,18 @@ def open_input(path: Path) -> Iterator[InputContainer]:
             if is_known(stream):
                 stream.codec_context.options = limits
         yield container
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:
+    """The packets of some streams in the order of the file, without an empty one at the end.
+
+    Streams may begin in the middle of a file (of broadcasts): PyAV does not know them, and trips over them at the end.
+
+    Raises:
+        av.FFmpegError: the file is damaged.
+    """
+    with suppress(IndexError):
+        yield from (packet for packet in container.demux(*streams) if packet.size)
 
 
 def is_known(stream: Stream) -> bool:
