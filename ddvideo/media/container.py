@@ -17,7 +17,16 @@ from av.video.stream import VideoStream
 from ddvideo.errors import InputError
 from ddvideo.media.limits import MAX_PIXELS, check_size
 
-__all__ = ["input_error", "is_known", "name_of", "open_input", "origin_seconds", "packets_of", "video_stream", "video_streams"]
+__all__ = [
+    "input_error",
+    "is_known",
+    "name_of",
+    "open_input",
+    "origin_seconds",
+    "packets_of",
+    "video_stream",
+    "video_streams",
+]
 
 _DEFAULT_BONUS = 5_000_000
 _MAX_THREADS = 4

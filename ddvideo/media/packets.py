@@ -156,7 +156,10 @@ class PacketScan:
                 self._ambiguous.add(mark)
             else:
                 self.keys[mark] = number
-                self.key_stamps[number] = (_stamp(packet.dts if self.is_avi else packet.pts), -1 if packet.pos is None else packet.pos)
+                self.key_stamps[number] = (
+                    _stamp(packet.dts if self.is_avi else packet.pts),
+                    -1 if packet.pos is None else packet.pos,
+                )
         self._rows.append((_stamp(packet.pts), _stamp(packet.dts), packet.duration or 0, not packet.is_discard))
 
     def _cut_off(self, container: InputContainer, stream: VideoStream, *, is_damaged: bool) -> list[str]:

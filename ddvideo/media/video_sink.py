@@ -42,7 +42,7 @@ class VideoSink:
         self._alpha = alpha
         self._quality = quality
         self._deep = self.pix_fmt.endswith("10le")
-        self._colour = GREY if alpha else Colour.of(like)
+        self._colour = GREY if alpha else x264.sited(Colour.of(like), self.pix_fmt)
         self._to_yuv = RgbWriter(self._colour, self.pix_fmt)
         self._base = x264.time_base_for(like)
         self._shift = Fraction(0)
