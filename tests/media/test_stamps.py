@@ -279,7 +279,10 @@ def test_raw_streams_have_their_own_rate(name, rate, frames, tmp_path):
     assert info.fps == rate
 
 
-@pytest.mark.parametrize(("size", "pix_fmt", "rate"), [((720, 576), "yuv420p", 25), ((720, 480), "yuv411p", Fraction(30000, 1001))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("size", "pix_fmt", "rate"),
+    [((720, 576), "yuv420p", 25), ((720, 480), "yuv411p", Fraction(30000, 1001))],
+)
 def test_raw_dv_has_the_rate_of_its_system(size, pix_fmt, rate, length, tmp_path):
     if length == "long":
         pytest.skip("the same")
