@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 import av
+from av import Packet
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
@@ -24,6 +25,7 @@ __all__ = [
     "name_of",
     "open_input",
     "origin_seconds",
+    "packets_of",
     "video_stream",
     "video_streams",
 ]
@@ -81,6 +83,18 @@ def _open(path: Path) -> InputContainer:
     # "file:" keeps a name like "concat:..." or "http://..." from being taken for a protocol.
     name, protocols = f"file:{os.fspath(path)}", {"protocol_whitelist": "file"}
     return av.open(name, "r", container_options=protocols, metadata_errors="replace")
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:
+    """The packets of some streams in the order of the file, without an empty one at the end.
+
+    Streams may begin in the middle of a file (of broadcasts): PyAV does not know them, and trips over them at the end.
+
+    Raises:
+        av.FFmpegError: the file is damaged.
+    """
+    with suppress(IndexError):
+        yield from (packet for packet in container.demux(*streams) if packet.size)
 
 
 def is_known(stream: Stream) -> bool:

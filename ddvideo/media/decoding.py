@@ -15,6 +15,8 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from ddvideo.media.container import packets_of
+
 __all__ = ["Decoding", "PacketMark", "mark_of"]
 
 _AnyStream = TypeVar("_AnyStream", bound=Stream)
@@ -62,8 +64,8 @@ class Decoding:
     def frames(self) -> Generator[tuple[int | None, VideoFrame], None, None]:
         """Frames in the decoder's order, each with its packet's number (None: the decoder does not say)."""
         try:
-            for packet in self._container.demux(self._stream):
-                if packet.size and self._take(packet):
+            for packet in packets_of(self._container, self._stream):
+                if self._take(packet):
                     yield from self._decode(packet)
         except av.FFmpegError:
             self.errors += 1  # a damaged tail: what was read so far is still drained below
@@ -76,7 +78,7 @@ class Decoding:
             except av.FFmpegError:
                 self.errors += 1
 
-    def _take(self, packet: Packet[VideoStream]) -> bool:
+    def _take(self, packet: Packet[Stream]) -> bool:
         """Number a packet; False for one before the first key packet."""
         if self._number is None:
             self._number = (self._keys or {}).get(mark_of(packet)) if packet.is_keyframe else None
@@ -88,7 +90,7 @@ class Decoding:
         self._number += 1
         return True
 
-    def _decode(self, packet: Packet[VideoStream]) -> list[tuple[int | None, VideoFrame]]:
+    def _decode(self, packet: Packet[Stream]) -> list[tuple[int | None, VideoFrame]]:
         try:
             return [_numbered(frame) for frame in self._context.decode(packet)]
         except av.FFmpegError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain as chained
+from itertools import islice
 
 import numpy as np
 from av import VideoFrame
@@ -17,6 +19,7 @@ REACH_FRAMES = 1
 
 # Frames in, frames out: one a frame, and only those that the stream calls interlaced are touched.
 _BWDIF = ("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
+_ESTDIF = ("estdif", "mode=frame:parity=auto:deint=interlaced")
 
 
 def field_order(frame: VideoFrame) -> FieldOrder:
@@ -33,10 +36,15 @@ def field_order(frame: VideoFrame) -> FieldOrder:
 
 
 def deinterlaced(frames: Iterable[tuple[int, VideoFrame]]) -> Iterator[tuple[int, VideoFrame]]:
-    """Deinterlace numbered frames that follow each other with FFmpeg's bwdif (Weave, YADIF and w3fdif combined)."""
-    chain = FilterChain([_BWDIF])
+    """Deinterlace numbered frames that follow each other with FFmpeg's bwdif (Weave, YADIF and w3fdif combined).
+
+    One frame alone has no neighbours for it, and would stay as it is: estdif looks at nothing else.
+    """
+    rest = iter(frames)
+    first = list(islice(rest, 2))
+    chain = FilterChain([_BWDIF if len(first) > 1 else _ESTDIF])
     waiting: list[int] = []
-    for place, frame in frames:
+    for place, frame in chained(first, rest):
         frame.pts = place
         waiting.append(place)
         for ready in chain.push(frame):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
@@ -13,6 +14,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from ddvideo.media.container import packets_of
 from ddvideo.media.decoding import PacketMark, mark_of
 
 __all__ = ["NO_STAMP", "PacketScan"]
@@ -47,9 +49,8 @@ class PacketScan:
         self._ambiguous: set[PacketMark] = set()
         warnings = []
         try:
-            for packet in container.demux():
-                if packet.size:
-                    self._add(packet, stream)
+            for packet in packets_of(container, *container.streams.audio, stream):
+                self._add(packet, stream)
         except av.FFmpegError as error:
             warnings.append(f"the file is damaged: reading ends after {len(self._rows)} frames ({error.strerror})")
         for mark in self._ambiguous:
@@ -59,13 +60,13 @@ class PacketScan:
         self.dts: NDArray[np.int64] = np.array([row[1] for row in rows], np.int64)
         self.durations: NDArray[np.int64] = np.array([row[2] for row in rows], np.int64)
         self.is_shown: NDArray[np.bool_] = np.array([row[3] for row in rows], np.bool_)
-        self.holds_times = not container.format.flags & FormatFlags.no_timestamps.value
+        self.holds_times = not _has(container, FormatFlags.no_timestamps)
         self.has_pts = self.holds_times and (not self.is_avi or self._is_reordered())
         if not self.holds_times:  # FFmpeg makes them up
             self.dts = np.full_like(self.dts, NO_STAMP)
         if not self.has_pts:
             self.pts = self.dts
-        jumps = container.format.flags & FormatFlags.ts_discont.value
+        jumps = _has(container, FormatFlags.ts_discont)
         self._longest_step = round((_JUMP_SECONDS if jumps else _ERROR_SECONDS) / self.time_base)
         self.keeps_start = "mp4" in container.format.name
         self.warnings = (*warnings, *self._cut_off(container, stream, is_damaged=bool(warnings)))
@@ -184,6 +185,10 @@ class PacketScan:
         if not len(steps):
             return int(np.iinfo(np.int64).max)  # it may just stay
         return int(clock[-1] + 2 * steps.max())  # the last frame's own step, and another for its stay
+
+
+def _has(container: InputContainer, flag: FormatFlags) -> bool:
+    return bool(container.format.flags & cast(int, flag.value))
 
 
 def _stamp(value: int | None) -> int:

@@ -49,15 +49,16 @@ def mend_times(runs: Sequence[Sequence[int | None]], *, in_decode_order: bool, u
     exact: list[Fraction] = []
     parts: list[tuple[Fraction, Fraction, Fraction]] = []
     mended = 0
+    step = usual_step
     for run in runs:
         if not run:
             continue
         stamps = _by_rank(run) if in_decode_order else list(run)
         kept = _longest_rise(stamps)
         known = [stamps[place] or 0 for place in kept]
-        step = _usual(kept, known) or usual_step
+        last_step, step = step, _usual(kept, known) or usual_step
         times = _spread(kept, known, len(stamps), step)
-        shift = exact[-1] + step - times[0] if exact else Fraction(0)
+        shift = exact[-1] + last_step - times[0] if exact else Fraction(0)
         parts.append((times[0], times[-1] + step, shift))
         exact.extend(time + shift for time in times)
         mended += sum(a != b for a, b in zip(stamps, times, strict=True))

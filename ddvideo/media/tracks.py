@@ -17,7 +17,7 @@ from av.stream import Discard, Disposition, Stream
 
 from ddvideo.media.audio import Way, ways_of
 from ddvideo.media.clock import Clock, Span, start_clock
-from ddvideo.media.container import open_input, video_stream
+from ddvideo.media.container import open_input, packets_of, video_stream
 from ddvideo.media.lanes import Lane, cover_lane, sound_lane, subtitle_lane
 from ddvideo.media.target import Nowhere
 from ddvideo.media.x264 import Quality
@@ -142,9 +142,7 @@ def read_tracks(container: InputContainer, wanted: set[int], clock: Clock) -> It
             stream.discard = Discard.all
     ends: dict[int, Fraction] = {}
     try:
-        for packet in container.demux(*(container.streams[index] for index in sorted(wanted))):
-            if not packet.size:
-                continue
+        for packet in packets_of(container, *(container.streams[index] for index in sorted(wanted))):
             ticks = packet.pts if packet.pts is not None else packet.dts
             raw = ticks * packet.time_base if ticks is not None else ends.get(packet.stream_index)
             if raw is None:

@@ -24,6 +24,7 @@ from ddvideo.media.clock import Span, clock_of
 from ddvideo.media.colour import FULL_RANGE, GREY, LIMITED_RANGE, Colour, RgbWriter
 from ddvideo.media.dress import Dressing
 from ddvideo.media.files import output_error, part_of, publish_file, remove_part, writing
+from ddvideo.media.filters import FilterChain
 from ddvideo.media.samples import check_frame, pad_to, to_depth
 from ddvideo.media.target import Target
 from ddvideo.types import InputInfo
@@ -59,8 +60,10 @@ class VideoSink:
         self._alpha = alpha
         self._quality = quality
         self._deep = self.pix_fmt.endswith("10le")
-        self._colour = GREY if alpha else Colour.of(like)
+        self._colour = GREY if alpha else x264.sited(Colour.of(like), self.pix_fmt)
         self._to_yuv = RgbWriter(self._colour, self.pix_fmt)
+        # The encoder asks each frame which of its fields is shown first.
+        self._fielded = FilterChain([("setfield", like.field_order)]) if like.is_interlaced else None
         self._base = x264.time_base_for(like)
         self._shift = Fraction(0)
         self._last_pts: int | None = None
@@ -143,6 +146,8 @@ class VideoSink:
             pts = max(pts, self._last_pts + 1)
         self._last_pts, self._last_shown, self._end_seconds = pts, shown, shown + duration
         picture = self._picture(frame)
+        if self._fielded is not None:
+            picture = self._fielded.push(picture)[0]
         picture.pts, picture.time_base = pts, self._base
         self._last_duration = self._durations[pts] = max(1, round(duration / self._base))
         with self._errors():

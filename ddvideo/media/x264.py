@@ -9,15 +9,27 @@ RGB on the hardest (grass and noise; 4:2:0 alone costs down to 49 dB), 47 dB on 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final, Literal
 
 from av import VideoFormat
 
 from ddvideo.config import Chroma
+from ddvideo.media.colour import Colour
+from ddvideo.media.siting import DEFAULT_LOCATION
 from ddvideo.types import InputInfo
 
-__all__ = ["Quality", "container_options_for", "options_for", "pix_fmt_for", "signalled", "size_for", "time_base_for"]
+__all__ = [
+    "Quality",
+    "container_options_for",
+    "options_for",
+    "pix_fmt_for",
+    "signalled",
+    "sited",
+    "size_for",
+    "time_base_for",
+]
 
 Quality = Literal["layer", "preview"]
 
@@ -56,7 +68,7 @@ def signalled(options: Mapping[str, str], like: InputInfo, pix_fmt: str, chroma_
         chroma_location: FFmpeg's name of it.
     """
     told = dict(options)
-    if pix_fmt.startswith(("yuv420", "yuv422")):
+    if pix_fmt.startswith("yuv420"):
         told["chroma_sample_location"] = chroma_location
     params = [options["x264-params"]] if "x264-params" in options else []
     if like.is_interlaced:
@@ -66,6 +78,11 @@ def signalled(options: Mapping[str, str], like: InputInfo, pix_fmt: str, chroma_
     if pix_fmt != "gray" and like.content_light:
         params.append(f"cll={like.content_light}")
     return told | {"x264-params": ":".join(params)} if params else told
+
+
+def sited(colour: Colour, pix_fmt: str) -> Colour:
+    """The colour description with its chroma where H.264 can say that it lies: of 4:2:2 it can not, but at the left."""
+    return replace(colour, chroma_location=DEFAULT_LOCATION) if pix_fmt.startswith("yuv422") else colour
 
 
 def pix_fmt_for(like: InputInfo, *, alpha: bool, quality: Quality = "layer", chroma: Chroma = "auto") -> str:

@@ -33,8 +33,6 @@ class _Bits:
 
 
 def _unit(ref_idc: int, kind: int, payload: bytes) -> bytes:
-    for tail in range(4):
-        payload = payload.replace(bytes([0, 0, tail]), bytes([0, 0, 255, tail])) if False else payload
     safe = bytearray()
     zeros = 0
     for byte in payload:
@@ -46,21 +44,18 @@ def _unit(ref_idc: int, kind: int, payload: bytes) -> bytes:
     return b"\0\0\0\1" + bytes([ref_idc << 5 | kind]) + bytes(safe)
 
 
-def parameter_sets(width: int, height: int) -> bytes:
+def _parameter_sets(width: int, height: int) -> bytes:
     """Sequence and picture parameter sets: Main profile, fields allowed, 25 frames a second, 2 frames reordered."""
     sps = _Bits()
-    sps.put(77, 8), sps.put(0, 8), sps.put(40, 8)
-    sps.ue(0, 0, 0, 4, 2)  # set 0; 4 bits of frame_num; order count by 8 bits; 2 reference frames
+    for value, count in ((77, 8), (0, 8), (40, 8)):
+        sps.put(value, count)
+    sps.ue(0, 0, 0, 4, 2)  # set 0; 4 bits of frame_num; display order in 8 bits; 2 reference frames
     sps.put(0, 1)
     sps.ue(width // 16 - 1, height // 32 - 1)
-    sps.put(0b001, 3)  # fields allowed, none within frames, direct inference
-    sps.put(0, 1)  # no cropping
-    sps.put(1, 1)  # VUI
-    sps.put(0b0000, 4)  # no aspect, overscan, signal type, chroma location
-    sps.put(1, 1)
-    sps.put(1, 32), sps.put(50, 32), sps.put(1, 1)
-    sps.put(0b000, 3)  # no HRD, no pic_struct
-    sps.put(1, 1), sps.put(1, 1)
+    sps.put(0b001_0_1_0000_1, 10)  # fields, direct inference; no cropping; more to come: of that, the timing
+    for value in (1, 50):
+        sps.put(value, 32)
+    sps.put(0b1_000_1_1, 6)  # fixed rate; no HRD, no pic_struct; how frames are reordered
     sps.ue(0, 0, 10, 10, 2, 3)
     pps = _Bits()
     pps.ue(0, 0)
@@ -73,65 +68,56 @@ def parameter_sets(width: int, height: int) -> bytes:
 
 
 def _field(planes: Planes, *, bottom: bool, is_idr: bool, ref_idc: int, frame_num: int, order: int) -> bytes:
+    """One field as a slice whose macroblocks are all I_PCM."""
     head = _Bits()
     head.ue(0, 7, 0)
     head.put(frame_num % 16, 4)
-    head.put(1, 1), head.put(int(bottom), 1)
+    head.put(0b10 | bottom, 2)
     if is_idr:
         head.ue(0)
     head.put(order % 256, 8)
     if ref_idc:
         head.put(0, 2 if is_idr else 1)
-    head.ue(0, 1)  # quantiser as it is (se), no deblocking
-    head.ue(25)
-    first = head.bytes(ends=False)
-    more = _Bits()
-    more.ue(25)
-    follows = more.bytes(ends=False)
+    head.ue(0, 1, 25)  # the quantiser as it is, no deblocking; the first macroblock
+    follows = _Bits()
+    follows.ue(25)
     luma, *chroma = (plane[int(bottom) :: 2] for plane in planes)
     blocks = []
     for y in range(0, luma.shape[0], 16):
         for x in range(0, luma.shape[1], 16):
             parts = [luma[y : y + 16, x : x + 16]]
             parts += [plane[y // 2 : y // 2 + 8, x // 2 : x // 2 + 8] for plane in chroma]
-            blocks.append(b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
-    return _unit(ref_idc, 5 if is_idr else 1, first + follows.join(blocks) + b"\x80")
+            blocks.append(b"".join(part.tobytes() for part in parts))
+    return _unit(ref_idc, 5 if is_idr else 1, head.bytes(ends=False) + follows.bytes(ends=False).join(blocks) + b"\x80")
 
 
 def field_coded(frames: Sequence[Planes], *, top_first: bool = True, group: int = 12) -> list[tuple[int, bytes, bytes]]:
     """Coded frames in decoding order: number by display, first field, second field.
 
-    Frames come as I b b with b never referred to; the group starts anew every ``group`` frames (a multiple of 3, IDR).
+    In each group of so many frames, which starts anew (IDR), they are coded as 0, 3, 1, 2, 6, 4, 5, ...; those between
+    the multiples of 3 are never referred to. Width must be a multiple of 16, height of 32.
     """
     height, width = frames[0][0].shape
     coded = []
-    frame_num = 0
     for start in range(0, len(frames), group):
-        inside = list(range(start, min(start + group, len(frames))))
-        order = [inside[0]]
-        for at in range(1, len(inside), 3):
-            trio = inside[at : at + 3]
-            order += [trio[-1], *trio[:-1]]
-        last_anchor = True
         frame_num = 0
-        anchors = {inside[0], *(inside[at : at + 3][-1] for at in range(1, len(inside), 3))}
-        for place, number in enumerate(order):
-            is_anchor = number in anchors
-            if place and last_anchor:
-                frame_num += 1
-            last_anchor = is_anchor
-            fields = []
-            for second in (False, True):
-                fields.append(
-                    _field(
-                        frames[number],
-                        bottom=second == top_first,
-                        is_idr=place == 0 and not second,
-                        ref_idc=2 if is_anchor else 0,
-                        frame_num=frame_num,
-                        order=2 * (number - start) + int(second),
-                    )
+        trios = [list(range(start, len(frames)))[at : at + 3] for at in range(1, group, 3)]
+        trios = [[number for number in trio if number < start + group] for trio in trios]
+        for number in [start, *(number for trio in trios if trio for number in (trio[-1], *trio[:-1]))]:
+            is_anchor = number == start or any(trio and trio[-1] == number for trio in trios)
+            fields = [
+                _field(
+                    frames[number],
+                    bottom=second == top_first,
+                    is_idr=number == start and not second,
+                    ref_idc=2 if is_anchor else 0,
+                    frame_num=frame_num,
+                    order=2 * (number - start) + second,
                 )
-            head = parameter_sets(width, height) if place == 0 else b""
+                for second in (False, True)
+            ]
+            # A frame that is referred to counts for all that come after it.
+            frame_num += is_anchor
+            head = _parameter_sets(width, height) if number == start else b""
             coded.append((number, b"\0\0\0\1\x09\x10" + head + fields[0], b"\0\0\0\1\x09\x30" + fields[1]))
     return coded
