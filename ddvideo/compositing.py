@@ -151,7 +151,12 @@ def keep_opacity(picture: FloatArray, layers: Mapping[str, FloatArray], opacity:
 
     Returns:
         All layers, float32 in [0, 1], which make the picture to 1e-4.
+
+    Raises:
+        ShapeError: a layer, or the opacity, does not fit the picture.
     """
+    _check(picture, layers, full=("foreground", "background"), maps=("alpha",))
+    _check(picture, {"opacity": opacity}, full=(), maps=("opacity",))
     alpha = layers["alpha"] * opacity
     straight = np.divide(layers["foreground"], opacity, out=np.zeros_like(picture), where=opacity > 0)
     rest = 1 - alpha

@@ -113,7 +113,8 @@ def _numbered(frame: VideoFrame) -> tuple[int | None, VideoFrame]:
 def _context(stream: VideoStream) -> VideoCodecContext:
     """The stream's own decoder, or the one that reads the transparency of WebM."""
     own = stream.codec_context
-    other = _ALPHA_DECODERS.get(own.name) if stream.metadata.get("alpha_mode") == "1" else None
+    told = {name.lower(): value for name, value in stream.metadata.items()}  # muxers differ in how they spell names
+    other = _ALPHA_DECODERS.get(own.name) if told.get("alpha_mode") == "1" else None
     if other is None or other not in av.codecs_available:
         return own
     context = cast(VideoCodecContext, av.CodecContext.create(other, "r"))

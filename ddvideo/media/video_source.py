@@ -20,6 +20,7 @@ from av import VideoFrame
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from ddvideo.arrays import AnyArray
 from ddvideo.config import Interlaced
 from ddvideo.errors import InputError, UsageError
 from ddvideo.media import colour
@@ -70,6 +71,7 @@ class VideoSource:
         self._rank_of = {number: rank for rank, number in enumerate(self._index.packets.tolist()) if number >= 0}
         self._repeated: set[int] = set(self._index.undecodable)
         self._damaged: set[int] = set(self._index.damaged)
+        self._late: dict[str, int] = {}
         self._readers: WeakSet[Generator[Frame, None, None]] = WeakSet()
         self._closed = False
 
@@ -99,6 +101,7 @@ class VideoSource:
             )
         if self._damaged:
             found.append(f"{len(self._damaged)} of {total} frames are damaged: {_spans(self._damaged)}")
+        found.extend(f"from frame {place} on, frames of the input are {what}" for what, place in self._late.items())
         return tuple(found)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
@@ -124,6 +127,7 @@ class VideoSource:
             last = position + 1 == len(pts)
             ticks = self._index.last_duration if last else int(pts[position + 1]) - shown
             rgb, alpha = to_rgb(decoded)
+            self._note_late(position, decoded, alpha)
             yield Frame(
                 index=position,
                 pts_seconds=shown * base - self.info.origin_seconds,
@@ -131,6 +135,15 @@ class VideoSource:
                 rgb=rgb,
                 alpha=alpha if self.info.has_alpha else None,
             )
+
+    def _note_late(self, position: int, decoded: VideoFrame, alpha: AnyArray | None) -> None:
+        """Note what the first frames of a long file, which alone were decoded for its index, did not show."""
+        if self._index.is_decoded:
+            return
+        if alpha is not None and not self.info.has_alpha and alpha.min() < np.iinfo(alpha.dtype).max:
+            self._late.setdefault("transparent, and composited over black", position)
+        if decoded.interlaced_frame and self.info.field_order == "progressive":
+            self._late.setdefault("interlaced, and left as they are", position)
 
     def _progressive(self, wanted: range) -> Iterator[tuple[int, VideoFrame]]:
         """The frames of a range, deinterlaced where they are to be, as in a reading of the whole file."""
