@@ -47,7 +47,7 @@ def mastering_display(frame: VideoFrame) -> str:
 def content_light(frame: VideoFrame) -> str:
     """MaxCLL and MaxFALL of a frame in cd/m2, in x264's notation; empty where there are none."""
     data = _side_data(frame, "CONTENT_LIGHT_LEVEL", _LIGHT)
-    return "{},{}".format(*data) if data else ""
+    return "{},{}".format(*data) if data and any(data) else ""  # 0 is unknown
 
 
 def check_base_layer(container: InputContainer, tag: str, frame: VideoFrame, path: Path) -> None:
