@@ -1,4 +1,4 @@
-"""HDR footage: what it says of its colours goes along, grey layers are no light, and what cannot be shown is refused."""
+"""HDR footage: what it says of its colours goes along; grey layers are no light; what cannot be shown is refused."""
 
 from __future__ import annotations
 
@@ -93,6 +93,17 @@ def test_nothing_is_made_up(name, tmp_path):
     info = write_layers(write_hdr(tmp_path / name, name), tmp_path)
     again = probe(tmp_path / "colour.mp4")
     assert info.mastering_display == info.content_light == again.mastering_display == again.content_light == ""
+
+
+@pytest.mark.parametrize(
+    "mastering",
+    [MASTERING.replace("G(13250", "G(60000"), MASTERING.replace("10000000,50", "50,10000000"), MASTERING.replace("10000000,", "2000000000,")],
+    ids=["outside of all colours", "darker than dark", "brighter than PQ"],
+)  # fmt: skip
+def test_mastering_that_makes_no_sense_does_not_stop_the_writing(mastering, tmp_path):
+    info = write_layers(write_hdr(tmp_path / "pq.mp4", "pq.mp4", f":master-display={mastering}"), tmp_path)
+    assert info.mastering_display == ""
+    assert probe(tmp_path / "colour.mp4").frames == 6
 
 
 def dolby(path, profile, compatible, tag=b"dvh1"):
