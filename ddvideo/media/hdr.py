@@ -23,6 +23,9 @@ _MASTERING = struct.Struct("=22i")
 _LIGHT = struct.Struct("=2I")
 _CHROMATICITY_UNIT = 50000
 _LUMINANCE_UNIT = 10000
+_GREATEST_LUMINANCE = 10000 * _LUMINANCE_UNIT
+"""PQ ends at 10000 cd/m2."""
+_GREATEST_LIGHT_LEVEL = 65535
 _DOLBY_TAGS = frozenset({"dvh1", "dvhe", "dav1", "dva1", "dvav"})
 _DOLBY_RECORD = re.compile(r"DOVI configuration record.*?profile: (\d+).*?compatibility id: (\d+)", re.DOTALL)
 
@@ -38,8 +41,11 @@ def mastering_display(frame: VideoFrame) -> str:
     fractions = [data[at] / data[at + 1] if data[at + 1] else 0.0 for at in range(0, 20, 2)]
     places = [round(value * _CHROMATICITY_UNIT) for value in fractions[:8]]
     least, greatest = (round(value * _LUMINANCE_UNIT) for value in fractions[8:])
-    if not data[20] or not data[21]:
-        return ""
+    is_sound = (
+        all(0 <= place <= _CHROMATICITY_UNIT for place in places) and 0 <= least < greatest <= _GREATEST_LUMINANCE
+    )
+    if not data[20] or not data[21] or not is_sound:
+        return ""  # encoders refuse values that are none
     red, green, blue, white = ("{},{}".format(*places[at : at + 2]) for at in range(0, 8, 2))
     return f"G({green})B({blue})R({red})WP({white})L({greatest},{least})"
 
@@ -47,7 +53,8 @@ def mastering_display(frame: VideoFrame) -> str:
 def content_light(frame: VideoFrame) -> str:
     """MaxCLL and MaxFALL of a frame in cd/m2, in x264's notation; empty where there are none."""
     data = _side_data(frame, "CONTENT_LIGHT_LEVEL", _LIGHT)
-    return "{},{}".format(*data) if data else ""
+    is_sound = data is not None and any(data) and max(data) <= _GREATEST_LIGHT_LEVEL  # 0 is unknown
+    return "{},{}".format(*data) if data and is_sound else ""
 
 
 def check_base_layer(container: InputContainer, tag: str, frame: VideoFrame, path: Path) -> None:
