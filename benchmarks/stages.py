@@ -36,9 +36,9 @@ from ddvideo.motion.flow import to_grey
 from ddvideo.motion.homography import CameraTracker
 from ddvideo.recipes import load_recipe, settings_for
 from ddvideo.store import write_json
+from ddvideo.tasks.contract import Observation, Task, Window
+from ddvideo.tasks.options import check_options
 from ddvideo.tasks.segment import FAINT_EDGE, SEGMENT
-from ddvideo.tasks.task import Task, check_options
-from ddvideo.tasks.window import Observation, Window
 from ddvideo.types import Shot
 
 __all__ = ["STAGES", "main"]

@@ -16,8 +16,7 @@ from ddvideo.hardware import release_memory
 from ddvideo.media import open_source
 from ddvideo.media.working import working_frame
 from ddvideo.store import ChunkWriter
-from ddvideo.tasks.task import Task
-from ddvideo.tasks.window import Footage, Window
+from ddvideo.tasks.contract import Footage, Task, Window
 from ddvideo.types import ChunkJob, ChunkRecord, Progress, ProgressEvent, first_path
 
 __all__ = ["REFINING", "fit_chunk"]

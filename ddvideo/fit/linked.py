@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ddvideo.fit.batch import Batch
-from ddvideo.tasks.task import Phase
-from ddvideo.tasks.window import Link, Window
+from ddvideo.tasks.contract import Link, Phase, Window
 
 __all__ = ["LinkedSampler"]
 

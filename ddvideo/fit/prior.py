@@ -18,8 +18,7 @@ from ddvideo.media import open_source
 from ddvideo.motion.flow import to_grey
 from ddvideo.motion.homography import CameraTracker
 from ddvideo.store import save_record
-from ddvideo.tasks.task import Task
-from ddvideo.tasks.window import Window
+from ddvideo.tasks.contract import Task, Window
 from ddvideo.types import PriorJob, PriorRecord, Progress, ProgressEvent, first_path
 
 __all__ = ["fit_prior"]

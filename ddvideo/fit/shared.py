@@ -18,7 +18,7 @@ from ddvideo.errors import DecompositionError
 from ddvideo.fit.solve import Solved
 from ddvideo.motion.homography import canvas_bounds, rebased
 from ddvideo.store import load_prior_record, write_bytes
-from ddvideo.tasks.window import Conclusion, Memory, Motion
+from ddvideo.tasks.contract import Conclusion, Memory, Motion
 
 __all__ = ["Shared", "camera_motion", "read_shared", "write_shared"]
 

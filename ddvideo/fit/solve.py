@@ -13,8 +13,7 @@ from ddvideo.arrays import AnyArray
 from ddvideo.config import Settings
 from ddvideo.fit.clock import Clock
 from ddvideo.fit.solver import fit
-from ddvideo.tasks.task import Task
-from ddvideo.tasks.window import Conclusion, Memory, Window
+from ddvideo.tasks.contract import Conclusion, Memory, Task, Window
 
 __all__ = ["Solved", "solve"]
 

@@ -17,8 +17,7 @@ from ddvideo.fit.model import Model
 from ddvideo.fit.stopping import Settling
 from ddvideo.fit.terms import phase_loss
 from ddvideo.nn import GridGenerator, LayerMotion, PyramidGenerator
-from ddvideo.tasks.task import Phase, Task
-from ddvideo.tasks.window import Seeds, Window
+from ddvideo.tasks.contract import Phase, Seeds, Task, Window
 
 __all__ = ["Fitted", "fit"]
 

@@ -19,7 +19,7 @@ from ddvideo.losses import (
     reconstruction_loss,
     smoothness_loss,
 )
-from ddvideo.tasks.task import Phase, Task, Term
+from ddvideo.tasks.contract import Phase, Task, Term
 
 __all__ = ["TERMS", "phase_loss"]
 

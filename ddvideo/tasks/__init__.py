@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ddvideo.tasks.contract import Task
 from ddvideo.tasks.dehaze import DEHAZE
 from ddvideo.tasks.dewatermark import DEWATERMARK
 from ddvideo.tasks.segment import SEGMENT
 from ddvideo.tasks.separate import SEPARATE
-from ddvideo.tasks.task import Task
 
 __all__ = ["TASKS"]
 

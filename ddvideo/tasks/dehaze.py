@@ -30,9 +30,21 @@ from ddvideo.hints.haze import (
 )
 from ddvideo.motion.flow import consistency, dense_flow, to_grey
 from ddvideo.motion.steady import steady
-from ddvideo.tasks.task import Layer, Phase, Task, Term
+from ddvideo.tasks.contract import (
+    Conclusion,
+    Footage,
+    Layer,
+    Memory,
+    Neighbourhood,
+    Observation,
+    Phase,
+    Render,
+    Seeds,
+    Task,
+    Term,
+    Window,
+)
 from ddvideo.tasks.time_links import FLOWS, TimeLinks
-from ddvideo.tasks.window import Conclusion, Footage, Memory, Neighbourhood, Observation, Render, Seeds, Window
 
 __all__ = ["DEHAZE"]
 

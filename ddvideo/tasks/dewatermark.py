@@ -24,8 +24,20 @@ from ddvideo.hints.mark_scene import HIDDEN, Mark, scene_behind
 from ddvideo.hints.mark_stills import find_boxed_mark, find_shared_mark, fit_stills
 from ddvideo.hints.mark_time import measured_fade, shown, signature
 from ddvideo.motion.homography import pixel_steps
-from ddvideo.tasks.task import Layer, Phase, Task, Term
-from ddvideo.tasks.window import Conclusion, Footage, Memory, Neighbourhood, Observation, Render, Seeds, Window
+from ddvideo.tasks.contract import (
+    Conclusion,
+    Footage,
+    Layer,
+    Memory,
+    Neighbourhood,
+    Observation,
+    Phase,
+    Render,
+    Seeds,
+    Task,
+    Term,
+    Window,
+)
 
 __all__ = ["DEWATERMARK"]
 

@@ -14,7 +14,7 @@ from ddvideo.hints.complete import completed, is_whole
 from ddvideo.hints.marks import HINTS, Marks, marked_frames, read_marks
 from ddvideo.hints.regions import Painted, Regions
 from ddvideo.hints.told import Known, carried, labels_of, weighed
-from ddvideo.tasks.window import Memory, Window
+from ddvideo.tasks.contract import Memory, Window
 from ddvideo.types import Shot
 
 __all__ = ["Hinted", "hint_keys", "look_at_hints"]

@@ -9,7 +9,7 @@ import numpy as np
 from ddvideo.arrays import FloatArray
 from ddvideo.motion.chains import Flows
 from ddvideo.motion.flow import backward_warp
-from ddvideo.tasks.window import Link
+from ddvideo.tasks.contract import Link
 
 __all__ = ["SOFTNESS", "changed", "linked", "told_apart", "unexplained"]
 

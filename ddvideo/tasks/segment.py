@@ -36,20 +36,23 @@ from ddvideo.hints.regions import Painted, Regions
 from ddvideo.hints.threshold import likelihood, still_threshold
 from ddvideo.media.working import working_frame
 from ddvideo.motion.steady import steady
-from ddvideo.tasks.hinted import Hinted, hint_keys, look_at_hints
-from ddvideo.tasks.task import Layer, Phase, Task, Term
-from ddvideo.tasks.time_links import FLOWS, TimeLinks
-from ddvideo.tasks.window import (
+from ddvideo.tasks.contract import (
     Codes,
     Conclusion,
     Footage,
+    Layer,
     Memory,
     Neighbourhood,
     Observation,
+    Phase,
     Render,
     Seeds,
+    Task,
+    Term,
     Window,
 )
+from ddvideo.tasks.hinted import Hinted, hint_keys, look_at_hints
+from ddvideo.tasks.time_links import FLOWS, TimeLinks
 
 __all__ = ["FAINT_EDGE", "SEGMENT"]
 

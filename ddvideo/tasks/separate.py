@@ -21,19 +21,23 @@ from ddvideo.hints.reflection import drift, fine_detail, registered_mean
 from ddvideo.hints.still_reflection import still_reflection
 from ddvideo.motion.chains import Flows, more_consistent, neighbour_flows, with_far_ones
 from ddvideo.motion.flow import to_grey
-from ddvideo.tasks.links import SOFTNESS, changed, linked, told_apart, unexplained
-from ddvideo.tasks.task import Layer, Layers, Phase, Task, Term
-from ddvideo.tasks.window import (
+from ddvideo.tasks.contract import (
     Conclusion,
     Footage,
+    Layer,
+    Layers,
     Memory,
     Motion,
     Neighbourhood,
     Observation,
+    Phase,
     Render,
     Seeds,
+    Task,
+    Term,
     Window,
 )
+from ddvideo.tasks.links import SOFTNESS, changed, linked, told_apart, unexplained
 
 __all__ = ["SEPARATE"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from ddvideo.arrays import FloatArray
 from ddvideo.motion.flow import consistency
 from ddvideo.motion.steady import TimeLink
-from ddvideo.tasks.window import Window
+from ddvideo.tasks.contract import Window
 
 __all__ = ["FLOWS", "TimeLinks"]
 

@@ -23,8 +23,7 @@ from ddvideo.fit.shared import Shared, camera_motion, read_shared, write_shared
 from ddvideo.fit.stopping import Settling
 from ddvideo.media.frame import Frame
 from ddvideo.store import save_record
-from ddvideo.tasks.task import Phase
-from ddvideo.tasks.window import Link, Seeds, Window
+from ddvideo.tasks.contract import Link, Phase, Seeds, Window
 from ddvideo.types import PriorRecord, Shot
 
 

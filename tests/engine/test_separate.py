@@ -15,8 +15,8 @@ from ddvideo.errors import UsageError
 from ddvideo.pipeline import decompose
 from ddvideo.recipes import load_recipe, settings_for
 from ddvideo.tasks import links
+from ddvideo.tasks.contract import Link
 from ddvideo.tasks.separate import _trust as trust_of
-from ddvideo.tasks.window import Link
 
 H, W = 96, 160
 FRAMES = 16

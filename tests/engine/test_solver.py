@@ -18,8 +18,8 @@ from ddvideo.fit.shared import camera_motion
 from ddvideo.fit.solver import fit
 from ddvideo.fit.terms import TERMS, phase_loss
 from ddvideo.metrics import psnr_db
-from ddvideo.tasks.task import Layer, Phase, Term, check_options
-from ddvideo.tasks.window import Seeds, Window
+from ddvideo.tasks.contract import Layer, Phase, Seeds, Term, Window
+from ddvideo.tasks.options import check_options
 from ddvideo.types import Shot
 
 T, H, W = 3, 36, 64

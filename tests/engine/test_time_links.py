@@ -8,9 +8,9 @@ import pytest
 from ddvideo.fit.shared import camera_motion
 from ddvideo.hints.decisions import Decisions
 from ddvideo.hints.regions import Regions
+from ddvideo.tasks.contract import Seeds, Window
 from ddvideo.tasks.segment import SEGMENT
 from ddvideo.tasks.time_links import TimeLinks
-from ddvideo.tasks.window import Seeds, Window
 from ddvideo.types import Shot
 
 H, W = 24, 36
