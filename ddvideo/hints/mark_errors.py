@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ddvideo.arrays import BoolArray, FloatArray
-from ddvideo.motion.carry import Measured
+from ddvideo.motion.kalman import Measured
 
 __all__ = ["Pair", "corrected", "step_growth"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from ddvideo.arrays import AnyArray, BoolArray, ByteArray, FloatArray
 from ddvideo.hints.mark_errors import Pair, corrected, step_growth
 from ddvideo.hints.mark_pixels import inpainted, unit
-from ddvideo.motion.carry import Link, Measured, carry
-from ddvideo.motion.flow import backward_warp, consistency, dense_flow, to_grey
+from ddvideo.motion.flow import TrustedFlow, backward_warp, consistency, dense_flow, to_grey
 from ddvideo.motion.homography import homography_flow
+from ddvideo.motion.kalman import Measured, kalman_filter
 
 __all__ = [
     "HIDDEN",
@@ -61,7 +61,7 @@ class Mark:
     """``(h, w, 3)`` in [0, 1]."""
 
 
-Ways: TypeAlias = tuple[list[Link | None], list[Link | None]]
+Ways: TypeAlias = tuple[list[TrustedFlow | None], list[TrustedFlow | None]]
 """Per frame the way to the one before, and to the one after; None where that is not its neighbour in time."""
 
 
@@ -128,13 +128,13 @@ def predict_scene(measured: Sequence[Measured], ways: Ways, growth: FloatArray |
     Args:
         measured: what each frame by itself tells of the scene.
         ways: between the frames.
-        growth: ``(h, w)``: see :func:`ddvideo.motion.carry.carry`.
+        growth: ``(h, w)``: see :func:`ddvideo.motion.kalman.kalman_filter`.
     """
     back, ahead = ways
     count = len(measured)
     found = Predictions()
     for way, (order, links) in enumerate(((range(count), back), (range(count - 1, -1, -1), ahead))):
-        for colour, precision in carry((measured[t] for t in order), [links[t] for t in order], growth):
+        for colour, precision in kalman_filter((measured[t] for t in order), [links[t] for t in order], growth):
             found.colours[way].append(colour.astype(np.float16))
             found.precisions[way].append(precision.astype(np.float16))
     found.colours[1].reverse()
@@ -195,8 +195,8 @@ def ways_between(scene: Sequence[FloatArray], steps: Sequence[FloatArray | None]
         filled: ``(h, w)``: where they tell no flow, so that it is taken from the surroundings.
     """
     greys = [to_grey((colours * 255).round().astype(np.uint8)) for colours in scene]
-    back: list[Link | None] = [None] * len(greys)
-    ahead: list[Link | None] = [None] * len(greys)
+    back: list[TrustedFlow | None] = [None] * len(greys)
+    ahead: list[TrustedFlow | None] = [None] * len(greys)
     for t in range(1, len(greys)):
         step = steps[t]
         if step is not None:

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from ddvideo.arrays import AnyArray, ByteArray, FloatArray
-from ddvideo.motion.chains import Flows, chained
 from ddvideo.motion.flow import backward_warp
+from ddvideo.motion.flow_chains import Flows, chained
 
 __all__ = ["drift", "fine_detail", "registered_mean"]
 

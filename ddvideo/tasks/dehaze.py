@@ -29,7 +29,7 @@ from ddvideo.hints.haze import (
     picture_box,
 )
 from ddvideo.motion.flow import consistency, dense_flow, to_grey
-from ddvideo.motion.steady import steady
+from ddvideo.motion.temporal_filter import FLOWS, ObservedFlows, temporal_filter
 from ddvideo.tasks.contract import (
     Conclusion,
     Footage,
@@ -44,7 +44,6 @@ from ddvideo.tasks.contract import (
     Term,
     Window,
 )
-from ddvideo.tasks.time_links import FLOWS, TimeLinks
 
 __all__ = ["DEHAZE"]
 
@@ -177,8 +176,8 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
             f"{_where(window)}: nothing is densely hazed, so that the airlight is uncertain; --airlight R,G,B tells it"
         )
     maps = [_calm(through, frame, state.airlight) for through, frame in zip(maps, window.frames, strict=True)]
-    back, ahead = (TimeLinks(window, step) for step in (-1, 1))
-    through = 1 - np.float32(state.strength) * (1 - steady(maps, back, ahead, memory=_MEMORY, trust=_TRUST))
+    back, ahead = (ObservedFlows(window, step) for step in (-1, 1))
+    through = 1 - np.float32(state.strength) * (1 - temporal_filter(maps, back, ahead, memory=_MEMORY, trust=_TRUST))
     airlight = np.broadcast_to(state.airlight.astype(np.float16), (len(maps), 1, 1, 3))
     return Conclusion(
         maps={"transmission_map": through.astype(np.float16), "airlight": airlight},

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ddvideo.arrays import FloatArray
-from ddvideo.motion.chains import Flows
 from ddvideo.motion.flow import backward_warp
+from ddvideo.motion.flow_chains import Flows
 from ddvideo.tasks.contract import Link
 
 __all__ = ["SOFTNESS", "changed", "linked", "told_apart", "unexplained"]

@@ -35,7 +35,7 @@ from ddvideo.hints.place import relative_places
 from ddvideo.hints.regions import Painted, Regions
 from ddvideo.hints.threshold import likelihood, still_threshold
 from ddvideo.media.working import working_frame
-from ddvideo.motion.steady import steady
+from ddvideo.motion.temporal_filter import FLOWS, ObservedFlows, temporal_filter
 from ddvideo.tasks.contract import (
     Codes,
     Conclusion,
@@ -52,7 +52,6 @@ from ddvideo.tasks.contract import (
     Window,
 )
 from ddvideo.tasks.hinted import Hinted, hint_keys, look_at_hints
-from ddvideo.tasks.time_links import FLOWS, TimeLinks
 
 __all__ = ["FAINT_EDGE", "SEGMENT"]
 
@@ -290,7 +289,9 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
     """What was voted last, steadied along the flow: the outlines of superpixels differ from frame to frame."""
     state: _State = seeds.state
     voted = list(Painted(state.regions, state.likelihood))
-    alpha = steady(voted, TimeLinks(window, -1), TimeLinks(window, 1), memory=_STEADIED).astype(np.float16)
+    alpha = temporal_filter(voted, ObservedFlows(window, -1), ObservedFlows(window, 1), memory=_STEADIED).astype(
+        np.float16
+    )
     if state.hinted is not None:
         state.hinted.held(alpha)
     share = float((alpha > 0.5).mean())

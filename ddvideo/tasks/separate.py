@@ -19,8 +19,8 @@ from ddvideo.config import Settings
 from ddvideo.errors import UsageError
 from ddvideo.hints.reflection import drift, fine_detail, registered_mean
 from ddvideo.hints.still_reflection import still_reflection
-from ddvideo.motion.chains import Flows, more_consistent, neighbour_flows, with_far_ones
 from ddvideo.motion.flow import to_grey
+from ddvideo.motion.flow_chains import Flows, more_consistent, neighbour_flows, with_far_ones
 from ddvideo.tasks.contract import (
     Conclusion,
     Footage,

@@ -1,4 +1,4 @@
-"""What earlier frames say of each pixel of a frame: measurements carried along the flow, with their variance."""
+"""A Kalman filter for every pixel: a frame is predicted from earlier frames along the flow, with its error variance."""
 
 from __future__ import annotations
 
@@ -8,35 +8,33 @@ from typing import TypeAlias
 import numpy as np
 
 from ddvideo.arrays import FloatArray
-from ddvideo.motion.flow import backward_warp
+from ddvideo.motion.flow import TrustedFlow, backward_warp
 
-__all__ = ["Link", "Measured", "carry"]
+__all__ = ["Measured", "kalman_filter"]
 
 Measured: TypeAlias = tuple[FloatArray, FloatArray]
 """Colours ``(h, w, 3)`` in [0, 1] and the variance of their error ``(h, w)``."""
-Link: TypeAlias = tuple[FloatArray, FloatArray]
-"""Flow ``(h, w, 2)`` in pixels, and its confidence ``(h, w)``."""
 
 _DRIFT = 0.015
 """Error that a step along the flow adds where the flow is sure."""
 _LOST = 0.55
 """And where it is not sure at all."""
 _GATE = 9.0
-"""A prediction whose squared error is more than this many variances away from what is seen is none."""
+"""A prediction is dropped where its squared error is above this many variances: the three-sigma rule."""
 
 
-def carry(
-    measured: Iterable[Measured], links: Sequence[Link | None], growth: FloatArray | None = None
+def kalman_filter(
+    measured: Iterable[Measured], links: Sequence[TrustedFlow | None], growth: FloatArray | None = None
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Predict each frame from those before it, without what is measured in the frame itself.
 
-    A Kalman filter a pixel, whose state moves along the flow: the prediction is corrected by the frame's measurement
-    and carried on. Run over the frames in the other order it tells what later frames say.
+    The state of each pixel (colour and variance) is carried along the flow to the next frame: that is the prediction.
+    There the frame's own measurement corrects it. Run over the frames in reverse order, it predicts from later frames.
 
     Args:
         measured: frame by frame.
-        links: per frame the way to the frame before it; None where there is none.
-        growth: ``(h, w)``: by how much the variance that a step adds is larger than as a rule.
+        links: per frame the flow to the frame before it; None where there is none.
+        growth: ``(h, w)``: factor on the variance that each step along the flow adds; 1 where it is left out.
 
     Yields:
         per frame the prediction ``(h, w, 3)`` and its precision ``(h, w)``, the inverse variance; 0: nothing is known.

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ddvideo.hints.reflection import drift, fine_detail, registered_mean
-from ddvideo.motion.chains import chained, more_consistent, neighbour_flows, with_far_ones
+from ddvideo.motion.flow_chains import chained, more_consistent, neighbour_flows, with_far_ones
 
 H, W = 72, 108
 

@@ -8,9 +8,9 @@ import pytest
 from ddvideo.fit.shared import camera_motion
 from ddvideo.hints.decisions import Decisions
 from ddvideo.hints.regions import Regions
+from ddvideo.motion.temporal_filter import ObservedFlows
 from ddvideo.tasks.contract import Seeds, Window
 from ddvideo.tasks.segment import SEGMENT
-from ddvideo.tasks.time_links import TimeLinks
 from ddvideo.types import Shot
 
 H, W = 24, 36
@@ -30,12 +30,12 @@ def window(indices, *, flow=RIGHT, back=-RIGHT):
 
 
 def test_flows_come_at_working_size_and_are_believed_where_they_return():
-    there, trust = TimeLinks(window((4, 5)), 1)[0]
+    there, trust = ObservedFlows(window((4, 5)), 1)[0]
     np.testing.assert_array_equal(there, np.broadcast_to(np.float32([3, 0]), (H, W, 2)))
     np.testing.assert_array_equal(trust, np.ones((H, W), np.float32))
-    back, _ = TimeLinks(window((4, 5)), -1)[1]
+    back, _ = ObservedFlows(window((4, 5)), -1)[1]
     np.testing.assert_array_equal(back, -there)
-    _, lost = TimeLinks(window((4, 5), back=RIGHT), 1)[0]
+    _, lost = ObservedFlows(window((4, 5), back=RIGHT), 1)[0]
     assert lost.max() < 1e-6
 
 
@@ -43,13 +43,13 @@ def test_flows_come_at_working_size_and_are_believed_where_they_return():
     ("step", "linked"), [(1, [True, False, True, False]), (-1, [False, True, False, True])], ids=["ahead", "back"]
 )
 def test_only_neighbours_in_time_are_linked(step, linked):
-    links = TimeLinks(window((2, 3, 7, 8)), step)
+    links = ObservedFlows(window((2, 3, 7, 8)), step)
     assert [links[t] is not None for t in range(4)] == linked
 
 
 @pytest.mark.parametrize("missing", ["flow", "back"])
 def test_without_both_flows_there_is_no_link(missing):
-    links = TimeLinks(window((2, 3), **{missing: None}), 1)
+    links = ObservedFlows(window((2, 3), **{missing: None}), 1)
     assert links[0] is None
 
 
