@@ -38,7 +38,8 @@ from ddvideo.recipes import load_recipe, settings_for
 from ddvideo.store import write_json
 from ddvideo.tasks.contract import Observation, Task, Window
 from ddvideo.tasks.options import check_options
-from ddvideo.tasks.segment import FAINT_EDGE, SEGMENT
+from ddvideo.tasks.segment import SEGMENT
+from ddvideo.tasks.segment.full_size import FAINT_EDGE
 from ddvideo.types import Shot
 
 __all__ = ["STAGES", "main"]
@@ -163,9 +164,9 @@ def _without(stage: Stage) -> Iterator[Task]:
     """The task with the phases of a stage; while it lasts, what the stage keeps stays where it is."""
     with ExitStack() as kept:
         if "faint parts" in stage.keeps:
-            kept.enter_context(patch("ddvideo.tasks.segment.without_faint_parts", _all_parts))
+            kept.enter_context(patch("ddvideo.tasks.segment.seeds.without_faint_parts", _all_parts))
         if "mirror images" in stage.keeps:
-            kept.enter_context(patch("ddvideo.tasks.segment.mirror_image", _no_mirror_image))
+            kept.enter_context(patch("ddvideo.tasks.segment.seeds.mirror_image", _no_mirror_image))
         yield replace(SEGMENT, phases=SEGMENT.phases[: max(stage.phases, 1)])
 
 

@@ -19,9 +19,9 @@ PACKAGE = ROOT / "ddvideo"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 FLOORS = (
-    {"errors", "types", "config", "arrays", "text"},
-    {"media", "motion", "nn", "losses", "metrics", "graph", "detail", "hardware"},
-    {"compositing", "chunks", "hints", "shots", "recipes", "store"},
+    {"errors", "types", "config", "arrays", "text", "hint_options"},
+    {"media", "motion", "nn", "losses", "metrics", "graph", "detail", "hardware", "bounding_box"},
+    {"compositing", "chunks", "shots", "recipes", "store"},
     {"tasks"},
     {"fit", "merge"},
     {"runners", "report"},

@@ -1,4 +1,4 @@
-"""The tasks: each a file that describes layers, forward model, seeds, terms and phases as data."""
+"""The tasks: one folder each. ``contract.py`` says what a task is; each ``task.py`` is one, as data."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ddvideo.hints.reflection import drift, fine_detail, registered_mean
 from ddvideo.motion.flow_chains import chained, more_consistent, neighbour_flows, with_far_ones
+from ddvideo.tasks.separate.reflection_motion import drift, fine_detail, registered_mean
 
 H, W = 72, 108
 

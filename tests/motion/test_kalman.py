@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddvideo.motion.kalman import kalman_filter
-from tests.engine.mark_scenes import scenery
+from tests.tasks.dewatermark.mark_scenes import scenery
 
 H, W, T = 40, 56, 10
 

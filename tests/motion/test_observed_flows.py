@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ddvideo.fit.shared import camera_motion
-from ddvideo.hints.decisions import Decisions
-from ddvideo.hints.regions import Regions
 from ddvideo.motion.temporal_filter import ObservedFlows
 from ddvideo.tasks.contract import Seeds, Window
 from ddvideo.tasks.segment import SEGMENT
+from ddvideo.tasks.segment.decisions import Decisions
+from ddvideo.tasks.segment.regions import Regions
 from ddvideo.types import Shot
 
 H, W = 24, 36

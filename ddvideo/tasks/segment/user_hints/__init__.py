@@ -1,0 +1,1 @@
+"""What a user marks as foreground and background, and what it says of the superpixels that are not marked."""
