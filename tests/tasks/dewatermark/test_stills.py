@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ddvideo.tasks.dewatermark.stills.fit import find_boxed_mark, find_shared_mark, fit_stills
+from ddvideo.tasks.dewatermark.stills.find import find_boxed_mark, find_shared_mark
+from ddvideo.tasks.dewatermark.stills.fit import fit_stills
 
 H, W = 60, 72
 

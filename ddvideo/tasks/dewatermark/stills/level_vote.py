@@ -8,8 +8,10 @@ import numpy as np
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
 
-__all__ = ["strokes", "supported", "voted_level"]
+__all__ = ["DARKER", "strokes", "supported", "voted_level"]
 
+DARKER = 1.5
+"""Marks are light as a rule: black strokes have to be so much plainer than white ones."""
 _APART = ((0, 3), (3, 0))
 """Over the width of a smooth edge."""
 _BIN, _MOST, _LEAST = 0.05, 3.0, 0.3

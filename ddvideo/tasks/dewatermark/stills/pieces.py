@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,9 +11,9 @@ from scipy.ndimage import distance_transform_edt
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 from ddvideo.tasks.dewatermark.mark import inpainted
 from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
-from ddvideo.tasks.dewatermark.stills.sparse_gradients import alpha_of, fit_alpha, fit_free_colour
+from ddvideo.tasks.dewatermark.stills.sparse_gradients import Fit, alpha_of, fit_alpha, fit_free_colour, fit_strength
 
-__all__ = ["Pieces", "coloured_pieces", "one_piece", "only", "relabelled", "seams", "without_faint"]
+__all__ = ["Pieces", "better_colours", "coloured_pieces", "one_piece", "only", "relabelled", "seams", "without_faint"]
 
 _ROUGH_TURNS, _ROUGH_ROUNDS = 3, 4
 _SMOOTH_PX, _VOTE_PX = 3.0, 1.5
@@ -78,6 +78,14 @@ def relabelled(images: FloatArray, log_clear: AnyArray, pieces: Pieces, pairs: P
     if not weight.any():
         return pieces
     return Pieces(labels=_labels(weight, colour, pieces.colours), colours=pieces.colours)
+
+
+def better_colours(images: FloatArray, fit: Fit, pieces: Pieces, pairs: Pairs) -> tuple[Fit, Pieces]:
+    """The fit with the strengths and colours that suit its alpha best, and each pixel in the piece that fits best."""
+    if len(pieces.colours) > 1:
+        pieces = relabelled(images, fit.log_clear, pieces, pairs)
+    log_clear, colours = fit_strength(images, fit.log_clear, pieces.labels, pieces.colours, pairs)
+    return replace(fit, log_clear=log_clear), replace(pieces, colours=colours)
 
 
 def _smooth_colour(alpha: FloatArray, offset: FloatArray) -> FloatArray:
