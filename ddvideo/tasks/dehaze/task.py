@@ -1,14 +1,14 @@
-"""Dehaze: radiance, transmission map and airlight of a shot.
+"""Dehaze as data: radiance, transmission map and airlight of a shot.
 
-What a patch shows bounds its transmission from below; one smooth map a shot is fitted to the upper envelope of these
-bounds, so that light things are not taken for haze. Airlight and map are decided for a whole shot. The radiance is what
-the picture leaves: a generator for it, fitted together with map and airlight, explains any map as well as the right
+The darkest channel of a patch bounds its transmission from below. One smooth map a shot is fitted to the upper envelope
+of these bounds, so that light things are not taken for haze. Airlight and map are decided for a whole shot. The
+radiance follows from both: a generator for it, fitted together with them, would explain any map as well as the right
 one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -17,13 +17,11 @@ import numpy as np
 from ddvideo.arrays import AnyArray, ByteArray, FloatArray
 from ddvideo.compositing import haze, settle_haze
 from ddvideo.config import Settings
-from ddvideo.detail.guided import guided_upsample
 from ddvideo.errors import UsageError
 from ddvideo.motion.flow import consistency, dense_flow, to_grey
 from ddvideo.motion.temporal_filter import FLOWS, ObservedFlows, temporal_filter
 from ddvideo.tasks.contract import (
     Conclusion,
-    Footage,
     Layer,
     Memory,
     Neighbourhood,
@@ -39,19 +37,14 @@ from ddvideo.tasks.dehaze.dark_channel import (
     Box,
     black_share,
     least_transmission,
-    noise_level,
     opaque_colour,
     patch_minimum,
     picture_box,
 )
+from ddvideo.tasks.dehaze.full_size import FLOOR, finish
 
 __all__ = ["DEHAZE"]
 
-_FLOOR, _HIGHEST_FLOOR = 0.1, 0.4
-"""A smaller transmission is not believed: dividing by it would show noise instead of radiance."""
-_NOISE_GAIN = 25.0
-"""The floor in noise levels: it leaves noise of a twenty-fifth of full range at most."""
-_EDGE_RADIUS_PX = 16
 _TELLING, _CALM_PX = 0.06, 15
 """A patch that differs less from the airlight than this holds nothing to be brought out."""
 _CALM_MOST = 0.5
@@ -64,7 +57,7 @@ _DENSE = 0.55
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _State:
+class State:
     """What is known of a window before its fit."""
 
     size: tuple[int, int]
@@ -117,7 +110,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
                 f"{_where(window)}: black is seen all over the picture, so that hardly any haze lies over it: {fate}; "
                 "tell the airlight (--airlight R,G,B) to dehaze it all the same"
             )
-    state = _State(
+    state = State(
         size=window.size, box=box, minima=minima, airlight=airlight, strength=strength, is_given=given is not None
     )
     return Seeds(targets={"bound": _Bounds(state)}, state=state, warnings=tuple(warnings))
@@ -150,7 +143,7 @@ def _where(window: Window) -> str:
 class _Bounds:
     """The lower bounds of a window's transmission, computed when they are looked at."""
 
-    def __init__(self, state: _State) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
 
     def __iter__(self) -> Iterator[FloatArray]:
@@ -164,7 +157,7 @@ class _Bounds:
 
 def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
     """The fitted map, and above it where a patch shows that more comes through; steady along the motion."""
-    state: _State = seeds.state
+    state: State = seeds.state
     maps = list(_Bounds(state))
     if render is not None:
         for t, drawn in enumerate(render(("transmission_map",), max(window.size))):
@@ -197,31 +190,8 @@ def _calm(through: FloatArray, frame: ByteArray, airlight: FloatArray) -> FloatA
     """
     away = np.abs(frame.astype(np.float32) / np.float32(255) - airlight).max(2)
     contrast = cv2.blur(away, (_CALM_PX, _CALM_PX))
-    lifted = np.maximum(through, _FLOOR) * np.maximum(_TELLING / np.maximum(contrast, 1e-3), 1)
+    lifted = np.maximum(through, FLOOR) * np.maximum(_TELLING / np.maximum(contrast, 1e-3), 1)
     return np.asarray(np.maximum(through, np.minimum(lifted, _CALM_MOST)), np.float32)
-
-
-def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
-    """The map along the frame's edges, no smaller than the picture allows, and the radiance behind the haze."""
-    scale = np.float32(1 / np.iinfo(footage.frames[0].dtype).max)
-    middle = footage.frames[len(footage.frames) // 2].astype(np.float32) * scale
-    floor = float(np.clip(_NOISE_GAIN * noise_level(middle), _FLOOR, _HIGHEST_FLOOR))
-    for t, full in enumerate(footage.frames):
-        frame = full.astype(np.float32) * scale
-        small = footage.maps["transmission_map"][t].astype(np.float32)
-        airlight = footage.maps["airlight"][t].astype(np.float32)
-        through = guided_upsample(small, footage.small[t], frame, radius_px=_EDGE_RADIUS_PX)
-        through = np.clip(np.maximum(through, _allowed(frame, airlight)), floor, 1)[..., None]
-        yield settle_haze(frame, {"radiance": frame, "transmission_map": through, "airlight": airlight})
-
-
-def _allowed(frame: FloatArray, airlight: FloatArray) -> FloatArray:
-    """The least transmission at which no channel of the radiance is below 0: ``(H, W)``.
-
-    Source: the boundary constraint of Meng et al., ICCV 2013, eq. 6. Deviation: its other half, that none is above 1,
-    would call everything that is lighter than the airlight clear; such a thing is clipped instead.
-    """
-    return np.asarray(1 - (frame / np.maximum(airlight, np.float32(1e-3))).min(2), np.float32)
 
 
 DEHAZE = Task(
@@ -256,7 +226,7 @@ DEHAZE = Task(
         ),
     ),
     conclude=_conclude,
-    finish=_finish,
+    finish=finish,
     offsets=(-1, 1),
     options={"airlight": []},
 )
