@@ -19,9 +19,9 @@ __all__ = [
     "Codes",
     "Conclusion",
     "Footage",
+    "FramePair",
     "Layer",
     "Layers",
-    "Link",
     "Memory",
     "Motion",
     "Neighbourhood",
@@ -99,14 +99,14 @@ class Codes:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Link:
+class FramePair:
     """Two frames that a fit compares, and where a layer's points of the one lie in the other."""
 
     first: int
     second: int
     """Rows of the window."""
     flow: AnyArray
-    """``(h, w, 2)`` from the first to the second, in pixels of its own size, which all links share."""
+    """``(h, w, 2)`` from the first to the second, in pixels of its own size, which all pairs share."""
     weight: AnyArray
     """``(h, w)``, at least 0: how far to believe that."""
 
@@ -120,7 +120,7 @@ class Seeds:
     motions: Mapping[str, Motion] = field(default_factory=dict)
     """Of layers that move neither with the frame nor with the camera, by the name that the layers use."""
     codes: Codes | None = None
-    links: Sequence[Link] = ()
+    pairs: Sequence[FramePair] = ()
     """Pairs of frames, near and far, that phases draw from; without any, neighbours along the observed flow."""
     state: Any = None
     """The task's own, from ``seed`` through ``reseed`` to ``conclude``."""

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from ddvideo.errors import DecompositionError
 from ddvideo.fit.batch import Sampler
 from ddvideo.fit.clock import Clock
-from ddvideo.fit.keys import key_frames
-from ddvideo.fit.linked import LinkedSampler
+from ddvideo.fit.key_frames import key_frames
+from ddvideo.fit.pair_sampler import PairSampler
 from ddvideo.fit.reading import gather
-from ddvideo.fit.shared import Shared, camera_motion, read_shared, write_shared
+from ddvideo.fit.shot_prior import ShotPrior, camera_motion, read_prior, write_prior
 from ddvideo.fit.stopping import Settling
 from ddvideo.media.frame import Frame
 from ddvideo.store import save_record
-from ddvideo.tasks.contract import Link, Phase, Seeds, Window
+from ddvideo.tasks.contract import FramePair, Phase, Seeds, Window
 from ddvideo.types import PriorRecord, Shot
 
 
@@ -217,11 +217,11 @@ def linked(flow, size=(40, 60), **options):
     window, _ = pan_window()
     weight = np.linspace(0, 1, size[1], dtype=np.float32)[None].repeat(size[0], 0)
     links = [
-        Link(first=a, second=b, flow=np.full((*size, 2), flow(a, b), np.float32), weight=weight)
+        FramePair(first=a, second=b, flow=np.full((*size, 2), flow(a, b), np.float32), weight=weight)
         for a, b in ((0, 1), (4, 2), (2, 3))
     ]
     phase = Phase(name="p", terms=(), layers=(), **{"steps": 1, "size_px": 60, "pairs": 30, "points": 50} | options)
-    return LinkedSampler(window, links, phase, "cpu", torch.Generator().manual_seed(0))
+    return PairSampler(window, links, phase, "cpu", torch.Generator().manual_seed(0))
 
 
 def pan_between(a, b):
@@ -254,10 +254,10 @@ def recorded(folder, name, sha256):
     save_record(folder, PriorRecord(shot_index=2, file=name, sha256=sha256, steps=1, seconds=1.0))
 
 
-def write_prior(folder):
+def written_prior(folder):
     """What a shot's chunks share, as its prior leaves it."""
     rng = np.random.default_rng(0)
-    shared = Shared(
+    shared = ShotPrior(
         camera=rng.random((8, 3, 3)).astype(np.float32),
         memory={"by_appearance": np.array(True), "anchors": rng.random((5, 2)).astype(np.float32)[:, ::-1]},
         weights={"decoder.bias": torch.rand(4), "grid": torch.rand(1, 4, 3, 5)},
@@ -265,14 +265,14 @@ def write_prior(folder):
         drawn={"background": rng.integers(0, 256, (8, 4, 6, 3)).astype(np.uint8)},
         loss=0.125,
     )
-    name, sha256 = write_shared(folder, 2, shared)
+    name, sha256 = write_prior(folder, 2, shared)
     recorded(folder, name, sha256)
     return shared, folder / name
 
 
 def test_a_prior_is_read_back_for_the_asked_rows(tmp_path):
-    shared, _ = write_prior(tmp_path)
-    read = read_shared(tmp_path, 2, range(2, 5))
+    shared, _ = written_prior(tmp_path)
+    read = read_prior(tmp_path, 2, range(2, 5))
     np.testing.assert_array_equal(read.camera, shared.camera)
     np.testing.assert_allclose(read.maps["alpha"], shared.maps["alpha"][2:5], atol=1e-3)
     np.testing.assert_array_equal(read.drawn["background"], shared.drawn["background"][2:5])
@@ -281,13 +281,13 @@ def test_a_prior_is_read_back_for_the_asked_rows(tmp_path):
     np.testing.assert_array_equal(read.memory["by_appearance"], np.array(True), strict=True)
     assert read.weights.keys() == shared.weights.keys()
     assert all(torch.equal(values, shared.weights[name]) for name, values in read.weights.items())
-    assert read.loss == read.solved().loss == 0.125
-    assert read.solved().conclusion.maps is read.maps
+    assert read.loss == read.window_fit().loss == 0.125
+    assert read.window_fit().conclusion.maps is read.maps
 
 
 @pytest.mark.parametrize("harm", ["cut", "altered", "gone", "no record", "another shot", "recorded"])
 def test_a_prior_that_is_damaged_is_refused(tmp_path, harm):
-    _, path = write_prior(tmp_path)
+    _, path = written_prior(tmp_path)
     data = path.read_bytes()
     altered = {"cut": data[:-1], "altered": data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]}
     path.write_bytes(altered.get(harm, data))
@@ -299,4 +299,4 @@ def test_a_prior_that_is_damaged_is_refused(tmp_path, harm):
         path.write_bytes(b"rubbish")
         recorded(tmp_path, path.name, hashlib.sha256(b"rubbish").hexdigest())
     with pytest.raises(DecompositionError, match="prior"):
-        read_shared(tmp_path, 1 if harm == "another shot" else 2, range(2))
+        read_prior(tmp_path, 1 if harm == "another shot" else 2, range(2))

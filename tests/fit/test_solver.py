@@ -14,7 +14,7 @@ from ddvideo.config import Settings
 from ddvideo.errors import DecompositionError, UsageError
 from ddvideo.fit import model, solver
 from ddvideo.fit.batch import Batch
-from ddvideo.fit.shared import camera_motion
+from ddvideo.fit.shot_prior import camera_motion
 from ddvideo.fit.solver import fit
 from ddvideo.fit.terms import TERMS, phase_loss
 from ddvideo.metrics import psnr_db

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ddvideo.fit.shared import camera_motion
+from ddvideo.fit.shot_prior import camera_motion
 from ddvideo.motion.temporal_filter import ObservedFlows
 from ddvideo.tasks.contract import Seeds, Window
 from ddvideo.tasks.segment import SEGMENT

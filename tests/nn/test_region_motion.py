@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ddvideo.errors import ShapeError
 from ddvideo.fit.model import pixel_centres
-from ddvideo.fit.shared import camera_motion
+from ddvideo.fit.shot_prior import camera_motion
 from ddvideo.nn import GridGenerator, LayerMotion, RegionGenerator
 
 LENGTH = 5

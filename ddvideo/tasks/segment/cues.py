@@ -27,7 +27,7 @@ _SOLID, _WATER = 0.07, 0.24
 _LOOKS = (0.3, 0.7)
 """What does not stand out by its looks at all still counts so much; the rest goes with how clearly it does."""
 _RELIABLE = (0.35, 0.45)
-"""From here on a motion seed that looks alike agrees on is used, and believed in full."""
+"""From here on motion that superpixels of like looks agree on is used, and believed in full."""
 _AGREES = (0.5, 0.75)
 """Likewise for what the background cannot explain: its correlation with the motion."""
 _CALMER = (1.1, 1.2)
@@ -117,16 +117,16 @@ def score(cues: Cues, consensus: Consensus, regions: Regions, decisions: Decisio
         evidence = evidence + _GENERATOR * decisions.once("trust_generator", agreement) * unexplained
     evidence = evidence * (_LOOKS[0] + _LOOKS[1] * cues.standout) * (0.5 + 0.5 * cues.centre)
 
-    def vote(hint: FloatArray) -> FloatArray:
-        return consensus.vote(hint, steps=_VOTES, name=name, weights=cues.awake)
+    def vote(cue: FloatArray) -> FloatArray:
+        return consensus.vote(cue, steps=_VOTES, name=name, weights=cues.awake)
 
     def is_water() -> float:
         if trust < 1:
             return 1.0
         unfit = consensus.vote(cues.unfit, steps=_FEW_VOTES)
         found = []
-        for hint in (evidence, evidence * (0.2 + solid)):
-            scores = steadied(vote(hint), f"tried_{name}", cues, regions, Decisions())
+        for candidate in (evidence, evidence * (0.2 + solid)):
+            scores = steadied(vote(candidate), f"tried_{name}", cues, regions, Decisions())
             found.append(_typical(unfit, scores > threshold(scores, regions), regions.sizes))
         return _ramp(found[0] / max(found[1], 1e-6), _CALMER)
 

@@ -19,7 +19,8 @@ from ddvideo.tasks.contract import Footage
 __all__ = ["FAINT_EDGE", "finish"]
 
 FAINT_EDGE = 1e-4
-"""Variance of the colours from which on alpha is bound to them: weak edges count, for the hint is nearly right."""
+"""Regularisation of the guided filter, as a variance of colours: the smaller, the weaker an edge that alpha follows. It
+is small here, since the alpha to be sharpened is nearly right."""
 _HIDING = 12
 """An alpha over so many 255ths hides the background."""
 
@@ -32,8 +33,8 @@ def finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
     behind = footage.drawn.get("background")
 
     def matte(t: int) -> ByteArray:
-        hint, full = footage.maps["alpha"][t].astype(np.float32), footage.frames[t].astype(np.float32) * scale
-        edge_aware = guided_upsample(hint, footage.small[t], full, eps=FAINT_EDGE)
+        soft, full = footage.maps["alpha"][t].astype(np.float32), footage.frames[t].astype(np.float32) * scale
+        edge_aware = guided_upsample(soft, footage.small[t], full, eps=FAINT_EDGE)
         return np.asarray((solid_matte(edge_aware) * 255).round(), np.uint8)
 
     def settled(t: int) -> Mapping[str, FloatArray]:

@@ -30,7 +30,7 @@ _STEP_PX = 3
 class MotionEvidence:
     """Motion of one frame against its neighbours, at working size."""
 
-    seed: FloatArray
+    saliency: FloatArray
     """``(h, w)`` in [0, 1]: speed that the camera does not explain; 0 where nothing moves or there is no neighbour."""
     speed_px: float
     """The fastest hundredth of the frame moves on its own by so many pixels, at the gap where it is fastest."""
@@ -50,7 +50,7 @@ def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
 
     Args:
         frames: by their offset from the frame, ``(h, w, 3)`` RGB; 0 is the frame itself.
-    Source: the residual of a robustly fitted camera model is the classic motion seed (Papazoglou and Ferrari, ICCV
+    Source: the residual of a robustly fitted camera model is the classic motion cue (Papazoglou and Ferrari, ICCV
     2013; Faktor and Irani, BMVC 2014); the form of the saliency is this project's.
     """
     greys = {offset: to_grey(frame) for offset, frame in frames.items()}
@@ -68,7 +68,7 @@ def observe_motion(frames: Mapping[int, ByteArray]) -> MotionEvidence:
         residuals.append(residual / gap)
     nothing = np.zeros(here.shape, np.float32)
     return MotionEvidence(
-        seed=_enlarged(np.asarray(np.mean(saliencies, axis=0), np.float32), size) if saliencies else nothing,
+        saliency=_enlarged(np.asarray(np.mean(saliencies, axis=0), np.float32), size) if saliencies else nothing,
         speed_px=speed,
         residual_px=_enlarged(residuals[0], size) if residuals else nothing,
         flows=flows,
@@ -96,7 +96,7 @@ def motion_barrier(flows: Mapping[int, FloatArray], labels: AnyArray, count: int
 
     Returns:
         ``(count,)`` float32 in [0, 1].
-    Source: Hu, Huang and Schwing, ECCV 2018 (barrier distances of the flow as a motion seed).
+    Source: Hu, Huang and Schwing, ECCV 2018 (barrier distances of the flow as a motion cue).
     """
     if not flows:
         return np.zeros(count, np.float32)

@@ -13,7 +13,7 @@ from ddvideo.media.working import working_frame
 from ddvideo.motion.temporal_filter import FLOWS
 from ddvideo.tasks.contract import Neighbourhood, Observation
 from ddvideo.tasks.segment.motion_cues import mismatch, motion_barrier, observe_motion
-from ddvideo.tasks.segment.saliency import centre_prior, sharpness, standout
+from ddvideo.tasks.segment.saliency import border_saliency, centre_prior, sharpness
 
 __all__ = ["observe"]
 
@@ -46,13 +46,13 @@ def observe(around: Neighbourhood, settings: Settings) -> Observation:
     observed: dict[str, AnyArray] = {
         "labels": labels.astype(np.uint16),
         "features": features,
-        "motion": mean(motion.seed),
+        "motion": mean(motion.saliency),
         "residual_px": mean(motion.residual_px),
         "barrier": motion_barrier({offset: enlarged(flow) for offset, flow in motion.flows.items()}, labels, count),
         "unfit": mean(near),
         "unfit_far": mean(far),
         "sharpness": mean(sharpness(to_lab(small[0]))),
-        "standout": standout(features, lab, labels, count),
+        "standout": border_saliency(features, lab, labels, count),
         "centre": centre_prior(labels, count),
         "speed_px": np.array(motion.speed_px, np.float32),
     }

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 from ddvideo.arrays import FloatArray
 from ddvideo.tasks.segment.regions import Regions
 
-__all__ = ["relative_places"]
+__all__ = ["relative_positions"]
 
 _SMOOTHED_FRAMES = 2.0
 _LEAST_SPREAD = 0.03
@@ -19,7 +19,7 @@ _FAR = 3.0
 """Spreads from which on one place is as far as another."""
 
 
-def relative_places(likelihood: FloatArray, places: Sequence[FloatArray], regions: Regions) -> list[FloatArray]:
+def relative_positions(likelihood: FloatArray, places: Sequence[FloatArray], regions: Regions) -> list[FloatArray]:
     """Offsets from the region's centre in units of its spread, and their length, each drawn into (-1, 1).
 
     Args:

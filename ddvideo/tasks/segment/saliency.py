@@ -9,7 +9,7 @@ from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 from ddvideo.graph.barrier import barrier_distance
 from ddvideo.graph.superpixels import adjacent_labels, border_labels, mean_per_label
 
-__all__ = ["centre_prior", "sharpness", "standout"]
+__all__ = ["border_saliency", "centre_prior", "sharpness"]
 
 _SPREAD = 0.3
 """Standard deviation, in parts of the frame."""
@@ -40,7 +40,7 @@ def centre_prior(labels: AnyArray, count: int) -> FloatArray:
     return mean_per_label(np.exp(-(x**2 + y**2) / (2 * _SPREAD**2)).astype(np.float32), labels, count)
 
 
-def standout(features: FloatArray, lab: FloatArray, labels: AnyArray, count: int) -> FloatArray:
+def border_saliency(features: FloatArray, lab: FloatArray, labels: AnyArray, count: int) -> FloatArray:
     """How clearly each superpixel of a frame stands out from the frame's border.
 
     The mean of two measures, each over its 99th percentile: the barrier of colour between it and the border, and how

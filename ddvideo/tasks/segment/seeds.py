@@ -18,11 +18,11 @@ from ddvideo.tasks.segment.consensus import Consensus, anchors_outside
 from ddvideo.tasks.segment.cues import Cues, motion_trust, over_top, score, steadied, threshold, water_found
 from ddvideo.tasks.segment.decisions import Decisions
 from ddvideo.tasks.segment.regions import Painted, Regions
-from ddvideo.tasks.segment.relative_position import relative_places
+from ddvideo.tasks.segment.relative_position import relative_positions
 from ddvideo.tasks.segment.threshold import likelihood, still_threshold
-from ddvideo.tasks.segment.user_hints.window_hints import Hinted, look_at_hints
-from ddvideo.tasks.segment.water_reflection import mirror_image
-from ddvideo.tasks.segment.weak_components import without_faint_parts
+from ddvideo.tasks.segment.user_hints.window_hints import WindowHints, gather_hints
+from ddvideo.tasks.segment.water_reflection import find_water_reflection
+from ddvideo.tasks.segment.weak_components import without_weak_components
 
 __all__ = ["BACKGROUND_PX", "State", "seed", "vote_background_in", "vote_mask_in"]
 
@@ -54,7 +54,7 @@ class State:
     decisions: Decisions
     mirrored: BoolArray | None = None
     """Of mirror images on water; None where there is no water."""
-    hinted: Hinted | None = None
+    hinted: WindowHints | None = None
     """What the user tells of it."""
     likelihood: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
     """Of being foreground, after the last vote."""
@@ -73,8 +73,8 @@ def seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     cues = Cues.gather(window.observations, decisions)
     by_appearance = is_still if memory is None else bool(memory["by_appearance"])
     if by_appearance:
-        hint = cues.standout * cues.centre
-        found = over_top(consensus.vote(hint, steps=_FEW_VOTES, name="motion"), "found", decisions)
+        salient = cues.standout * cues.centre
+        found = over_top(consensus.vote(salient, steps=_FEW_VOTES, name="motion"), "found", decisions)
     else:
         found = score(cues, consensus, regions, decisions, "motion")
     state = State(
@@ -86,7 +86,7 @@ def seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
         decisions=decisions,
     )
     state, guess = _without_mirror_image(state, _cut(state, found, "motion"), window.frames)
-    hinted = look_at_hints(window, regions, features, guess, settings, memory)
+    hinted = gather_hints(window, regions, features, guess, settings, memory)
     # What is hinted is no guess.
     warnings = _doubts(window, by_appearance, decisions) if hinted is None and memory is None else ()
     return _seeds(replace(state, hinted=hinted), guess, warnings)
@@ -115,7 +115,7 @@ def _seeds(state: State, found: FloatArray, warnings: tuple[str, ...]) -> Seeds:
     if state.hinted is not None:
         found = state.hinted.over(found)
     looks, places = ([part[:, at] for part in state.features] for at in (slice(-2), slice(-2, None)))
-    relative = relative_places(found, [place / np.float32(POSITION_WEIGHT) for place in places], state.regions)
+    relative = relative_positions(found, [place / np.float32(POSITION_WEIGHT) for place in places], state.regions)
     vectors = [np.concatenate(pair, 1) for pair in zip(looks, relative, strict=True)]
     # Foreground is rare, and is to count as much as a third of all.
     is_foreground = found > 0.5
@@ -160,8 +160,8 @@ def vote_mask_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
     drawn = state.regions.mean(frame["alpha"][..., 0] for frame in render(("alpha",), max(window.size)))
     # It knows looks and places: on water, a mirror image has both of what it mirrors.
     weight = _NETWORK * (1 - water_found(state.decisions))
-    hint = np.asarray((state.likelihood + weight * drawn) / (1 + weight), np.float32)
-    voted = state.consensus.vote(hint, steps=_SHORT_VOTES, name="mask")
+    mixed = np.asarray((state.likelihood + weight * drawn) / (1 + weight), np.float32)
+    voted = state.consensus.vote(mixed, steps=_SHORT_VOTES, name="mask")
     if not state.by_appearance:
         voted = steadied(voted, "mask", state.cues, state.regions, state.decisions)
     return _seeds(state, _unmirrored(state, _cut(state, voted, "mask")), seeds.warnings)
@@ -173,14 +173,14 @@ def _cut(state: State, found: FloatArray, name: str) -> FloatArray:
     if state.by_appearance:
         return likelihood(found, state.decisions.once(f"cut_{name}", lambda: still_threshold(found, regions.sizes)))
     cut = likelihood(found, state.decisions.once(f"cut_{name}", lambda: threshold(found, regions)))
-    return without_faint_parts(cut, found, regions)
+    return without_weak_components(cut, found, regions)
 
 
 def _without_mirror_image(state: State, found: FloatArray, frames: Sequence[ByteArray]) -> tuple[State, FloatArray]:
     """A likelihood in which mirror images on water are background, and the state that knows them."""
     if water_found(state.decisions) < _WATER:
         return state, found
-    state = replace(state, mirrored=mirror_image(found, frames, state.regions, state.decisions))
+    state = replace(state, mirrored=find_water_reflection(found, frames, state.regions, state.decisions))
     return state, _unmirrored(state, found)
 
 

@@ -19,7 +19,7 @@ from ddvideo.tasks.segment.full_size import finish
 from ddvideo.tasks.segment.observe import observe
 from ddvideo.tasks.segment.regions import Painted
 from ddvideo.tasks.segment.seeds import BACKGROUND_PX, State, seed, vote_background_in, vote_mask_in
-from ddvideo.tasks.segment.user_hints.window_hints import hint_keys
+from ddvideo.tasks.segment.user_hints.window_hints import hint_key_frames
 
 __all__ = ["SEGMENT"]
 
@@ -111,5 +111,5 @@ SEGMENT = Task(
     drawn_px=_PLATE_PX,
     finish=finish,
     options=HINTS,
-    also_keys=hint_keys,
+    also_keys=hint_key_frames,
 )

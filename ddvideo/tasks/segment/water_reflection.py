@@ -13,7 +13,7 @@ from ddvideo.graph.superpixels import mean_per_label, to_lab
 from ddvideo.tasks.segment.decisions import Decisions
 from ddvideo.tasks.segment.regions import Painted, Regions
 
-__all__ = ["mirror_image"]
+__all__ = ["find_water_reflection"]
 
 _COMPARED_PX = 216
 """Longer side at which both sides of a line are compared."""
@@ -31,7 +31,7 @@ more; chance comes to 0.2 to 0.28. What is alike above and below has more, too: 
 _STEADY_FRAMES = 3.0
 
 
-def mirror_image(
+def find_water_reflection(
     likelihood: FloatArray, frames: Sequence[ByteArray], regions: Regions, decisions: Decisions
 ) -> BoolArray:
     """Which superpixels lie below a line across which the region is mirrored.

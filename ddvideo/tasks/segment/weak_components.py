@@ -8,7 +8,7 @@ import numpy as np
 from ddvideo.arrays import FloatArray
 from ddvideo.tasks.segment.regions import Painted, Regions
 
-__all__ = ["without_faint_parts"]
+__all__ = ["without_weak_components"]
 
 _APART = 43
 """Parts nearer to each other than twice this part of the frame's longer side are one: limbs, a rider and a horse."""
@@ -19,7 +19,7 @@ _FOREMOST = 0.8
 _LEFT = 0.2
 
 
-def without_faint_parts(likelihood: FloatArray, scores: FloatArray, regions: Regions) -> FloatArray:
+def without_weak_components(likelihood: FloatArray, scores: FloatArray, regions: Regions) -> FloatArray:
     """Take what is fainter than the foremost part, and not near it, for background.
 
     A hysteresis, as in edge detectors: the threshold that holds an object together with its thin parts lets through

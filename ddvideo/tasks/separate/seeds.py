@@ -14,7 +14,7 @@ from ddvideo.errors import UsageError
 from ddvideo.motion.flow import to_grey
 from ddvideo.motion.flow_chains import Flows, more_consistent, neighbour_flows, with_far_ones
 from ddvideo.tasks.contract import Memory, Motion, Render, Seeds, Window
-from ddvideo.tasks.separate.frame_pairs import changed, linked
+from ddvideo.tasks.separate.frame_pairs import scene_change, weighted_pairs
 from ddvideo.tasks.separate.reflection_motion import drift, fine_detail, registered_mean
 
 __all__ = [
@@ -88,15 +88,15 @@ def seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     pictures = pictures_of(window, size)
     flows = _flows(pictures, detail, _FAR if options["far"] else ())
     speeds = drift(pictures, registered_mean(pictures, flows))
-    links = linked(pictures, flows)
+    pairs = weighted_pairs(pictures, flows)
     scene_moves = _relative_way(flows, np.zeros_like(speeds)) >= _LEAST_WAY_PX
-    if options["far"] and scene_moves and changed(pictures, links) < _FAINTEST:
+    if options["far"] and scene_moves and scene_change(pictures, pairs) < _FAINTEST:
         return Seeds(is_enough=True, state=NO_REFLECTION, warnings=(f"{where(window)}: {SEEN_NOTHING}",))
     if count < _SHORTEST or _relative_way(flows, speeds) < _LEAST_WAY_PX:
         return Seeds(is_enough=True, warnings=(f"{where(window)}: {_NOTHING_MOVES}",))
     return Seeds(
         motions={"reflection": _motion(speeds, size, learned=options["learned_motion"])},
-        links=links,
+        pairs=pairs,
         state=State(size=size, detail=detail, gaps=_FAR if options["far"] else (), rounds=options["rounds"] - 1),
     )
 
@@ -153,4 +153,4 @@ def measure_flow_again(window: Window, seeds: Seeds, render: Render) -> Seeds:
         picture - drawn["reflection"] for picture, drawn in zip(pictures_of(window, state.size), rendered, strict=True)
     ]
     flows = _flows(scene, state.detail, state.gaps)
-    return replace(seeds, links=linked(scene, flows), state=replace(state, rounds=state.rounds - 1))
+    return replace(seeds, pairs=weighted_pairs(scene, flows), state=replace(state, rounds=state.rounds - 1))

@@ -31,7 +31,7 @@ from ddvideo.tasks.contract import (
     Term,
     Window,
 )
-from ddvideo.tasks.separate.frame_pairs import SOFTNESS, told_apart, unexplained
+from ddvideo.tasks.separate.frame_pairs import SOFTNESS, motion_contrast, unexplained_share
 from ddvideo.tasks.separate.seeds import (
     FIT_PX,
     NO_REFLECTION,
@@ -85,7 +85,8 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
         # Differences tell a reflection up to one colour: it is dark somewhere.
         drawn -= np.quantile(drawn.reshape(-1, 3), _DARK, axis=0).astype(np.float32)
         trust = _trust(
-            unexplained(pictures_of(window, drawn.shape[1:3]), drawn, seeds.links), told_apart(drawn, seeds.links)
+            unexplained_share(pictures_of(window, drawn.shape[1:3]), drawn, seeds.pairs),
+            motion_contrast(drawn, seeds.pairs),
         )
         drawn *= np.float32(trust)
         if trust < 1:

@@ -184,10 +184,10 @@ def test_what_moves_on_its_own_is_found(ground):
     inside = np.zeros((H, W), bool)
     inside[36:72, 70:120] = True
     near = cv2.dilate(inside.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
-    assert evidence.seed.shape == (H, W)
-    assert evidence.seed.dtype == np.float32
-    assert evidence.seed[inside].mean() > 0.6
-    assert evidence.seed[~near].mean() < 0.05
+    assert evidence.saliency.shape == (H, W)
+    assert evidence.saliency.dtype == np.float32
+    assert evidence.saliency[inside].mean() > 0.6
+    assert evidence.saliency[~near].mean() < 0.05
     # Against the camera, which carries the ground by (-1.5, 0.5) pixels a frame: 3.5 and 0.5, times four frames.
     assert evidence.speed_px == pytest.approx(4 * np.hypot(3.5, 0.5), rel=0.15)
     np.testing.assert_allclose(np.median(evidence.flows[1][~near], 0), [-1.5, 0.5], atol=0.2)
@@ -199,19 +199,19 @@ def test_what_moves_on_its_own_is_found(ground):
 def test_a_pure_pan_is_no_motion(ground):
     evidence = observe_motion({t: panned(ground, t, False) for t in OFFSETS})
     assert evidence.speed_px < 0.5
-    assert evidence.seed.mean() < 0.03
+    assert evidence.saliency.mean() < 0.03
     still = observe_motion({t: panned(ground, 0, True) for t in OFFSETS})
     assert still.speed_px < 0.05
-    np.testing.assert_array_equal(still.seed, 0)
+    np.testing.assert_array_equal(still.saliency, 0)
 
 
 def test_frames_without_neighbours(ground):
     frame = panned(ground, 0, True)
     alone = observe_motion({0: frame})
-    np.testing.assert_array_equal(alone.seed, np.zeros((H, W), np.float32))
+    np.testing.assert_array_equal(alone.saliency, np.zeros((H, W), np.float32))
     assert alone.speed_px == 0
     assert alone.flows == {}
     assert alone.halved == {}
     last = observe_motion({0: frame, -1: panned(ground, -1, True)})
     assert 1 not in last.flows
-    assert last.seed[40:68, 74:116].mean() > 0.5
+    assert last.saliency[40:68, 74:116].mean() > 0.5

@@ -14,10 +14,10 @@ from ddvideo.tasks.segment.cues import Cues, motion_trust, score, steadied, thre
 from ddvideo.tasks.segment.decisions import Decisions
 from ddvideo.tasks.segment.motion_cues import mismatch, motion_barrier, observe_motion
 from ddvideo.tasks.segment.regions import Regions
-from ddvideo.tasks.segment.relative_position import relative_places
+from ddvideo.tasks.segment.relative_position import relative_positions
 from ddvideo.tasks.segment.saliency import sharpness
 from ddvideo.tasks.segment.threshold import likelihood
-from ddvideo.tasks.segment.weak_components import without_faint_parts
+from ddvideo.tasks.segment.weak_components import without_weak_components
 
 H, W, CELL, FRAMES = 64, 96, 8, 6
 GRID = (np.arange(H)[:, None] // CELL * (W // CELL) + np.arange(W)[None] // CELL).astype(np.int32)
@@ -182,21 +182,23 @@ def test_faint_parts_go_unless_they_are_near_or_strong():
     scores = (core * 1.0 + limb * 0.3 + far * 0.3 + twin * 0.9).astype(np.float32)
     likely = likelihood(scores, 0.2)
     large = Regions([cv2.resize(labels.astype(np.uint8), (8 * W, 8 * H), interpolation=cv2.INTER_NEAREST)])
-    kept = without_faint_parts(likely, scores, large) > 0.5
+    kept = without_weak_components(likely, scores, large) > 0.5
     assert kept[core].all()
     assert kept[twin].all()
     assert not kept[far].any()
     assert not kept[limb].any()  # a row of cells lies between, 64 px of 768
     touching = Regions([cv2.resize(labels.astype(np.uint8), (8 * W, 8 * H), interpolation=cv2.INTER_NEAREST)])
     close = (core * 1.0 + (ROW == 5) * (COLUMN == 5) * 0.3).astype(np.float32)
-    np.testing.assert_array_equal(without_faint_parts(likelihood(close, 0.2), close, touching), likelihood(close, 0.2))
+    np.testing.assert_array_equal(
+        without_weak_components(likelihood(close, 0.2), close, touching), likelihood(close, 0.2)
+    )
 
 
 def test_places_are_seen_from_the_region_and_do_not_depend_on_where_it_is():
     places = np.stack([(COLUMN + 0.5) * CELL / W, (ROW + 0.5) * CELL / H], 1)
     regions = Regions([GRID])
     likely = THING.astype(np.float32)
-    (here,), (there,) = (relative_places(likely, [at], regions) for at in (places, places + 0.1))
+    (here,), (there,) = (relative_positions(likely, [at], regions) for at in (places, places + 0.1))
     np.testing.assert_allclose(here, there, atol=0.05)
     centre = here[THING][:, :2].mean(0)
     np.testing.assert_allclose(centre, 0, atol=1e-3)

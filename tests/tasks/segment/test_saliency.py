@@ -9,7 +9,7 @@ import pytest
 from ddvideo.graph.barrier import barrier_distance
 from ddvideo.graph.features import appearance
 from ddvideo.graph.superpixels import adjacent_labels, mean_per_label, superpixels, to_lab
-from ddvideo.tasks.segment.saliency import standout
+from ddvideo.tasks.segment.saliency import border_saliency
 from ddvideo.tasks.segment.threshold import still_threshold, weighted_otsu
 
 H, W = 120, 180
@@ -35,7 +35,7 @@ def scored(picture, count=250):
     lab = to_lab(rgb)
     labels = superpixels(lab, count)
     count = int(labels.max()) + 1
-    return labels, standout(appearance(lab, labels, count), lab, labels, count)
+    return labels, border_saliency(appearance(lab, labels, count), lab, labels, count)
 
 
 def told_apart(labels, score, mask):
@@ -114,7 +114,7 @@ def test_few_superpixels_have_a_score(height, width, count):
     picture = np.random.default_rng(0).integers(0, 255, (height, width, 3)).astype(np.uint8)
     labels = (np.arange(height * width).reshape(height, width) * count // (height * width)).astype(np.int32)
     lab = to_lab(picture)
-    score = standout(appearance(lab, labels, count), lab, labels, count)
+    score = border_saliency(appearance(lab, labels, count), lab, labels, count)
     assert score.shape == (count,)
     assert np.isfinite(score).all()
     assert ((score >= 0) & (score <= 1)).all()

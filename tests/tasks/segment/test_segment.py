@@ -175,7 +175,7 @@ def test_a_striped_thing_on_grass_is_cut_out_of_a_single_image(tmp_path):
 
 
 def test_an_image_in_which_nothing_stands_out_gives_an_empty_alpha_with_a_warning(tmp_path, monkeypatch):
-    monkeypatch.setattr("ddvideo.fit.solve.fit", None)  # there is nothing to fit
+    monkeypatch.setattr("ddvideo.fit.window_fit.fit", None)  # there is nothing to fit
     noisy = np.clip(120 + np.random.default_rng(0).normal(0, 3, (90, 120, 3)), 0, 255).astype(np.uint8)
     assert cv2.imwrite(str(tmp_path / "wall.png"), noisy)
     (result,) = decompose(tmp_path / "wall.png", task="segment", out=tmp_path / "out", settings=settings())

@@ -8,7 +8,7 @@ import pytest
 
 from ddvideo.tasks.segment.decisions import Decisions
 from ddvideo.tasks.segment.regions import Regions
-from ddvideo.tasks.segment.water_reflection import mirror_image
+from ddvideo.tasks.segment.water_reflection import find_water_reflection
 
 H, W, FRAMES, CELL = 120, 160, 7, 8
 WATERLINE = 72
@@ -56,7 +56,7 @@ def clip(*, mirrored, broken=0.0):
 def found_in(frames, wholes, decisions=None):
     regions = Regions([cells() for _ in frames])
     likelihood = regions.mean(whole.astype(np.float32) for whole in wholes)
-    found = mirror_image(likelihood, frames, regions, decisions or Decisions())
+    found = find_water_reflection(likelihood, frames, regions, decisions or Decisions())
     return regions.paint(found.astype(np.float32)) > 0.5
 
 
@@ -105,4 +105,4 @@ def test_frames_too_small_and_regions_that_are_empty_or_full_are_borne(size):
     regions = Regions([labels, labels])
     frames = [np.full((*size, 3), 90, np.uint8)] * 2
     for value in (0.0, 1.0):
-        assert not mirror_image(np.full(len(regions), value, np.float32), frames, regions, Decisions()).any()
+        assert not find_water_reflection(np.full(len(regions), value, np.float32), frames, regions, Decisions()).any()

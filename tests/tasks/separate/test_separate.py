@@ -14,7 +14,7 @@ from ddvideo.cli.main import run
 from ddvideo.errors import UsageError
 from ddvideo.pipeline import decompose
 from ddvideo.recipes import load_recipe, settings_for
-from ddvideo.tasks.contract import Link
+from ddvideo.tasks.contract import FramePair
 from ddvideo.tasks.separate import frame_pairs
 from ddvideo.tasks.separate.task import _trust as trust_of
 
@@ -185,7 +185,7 @@ def test_a_reflection_that_moves_as_the_scene_does_is_not_told_apart_from_it():
 
     def told_apart(x):
         flow = np.full((H, W, 2), (x, 0), np.float32)
-        return frame_pairs.told_apart(reflection, [Link(first=0, second=8, flow=flow, weight=weight)])
+        return frame_pairs.motion_contrast(reflection, [FramePair(first=0, second=8, flow=flow, weight=weight)])
 
     assert told_apart(-16) < 0.15
     assert told_apart(0) > 1
@@ -195,13 +195,13 @@ def test_what_a_reflection_explains_of_the_changes_along_the_flow():
     clean, over = layers(5, scene_speed=0)
     frames = [np.rint((a + b) * 255).astype(np.uint8) for a, b in zip(clean, over, strict=True)]
     flow, weight = np.zeros((H, W, 2), np.float32), np.ones((H, W), np.float32)
-    pair = [Link(first=0, second=4, flow=flow, weight=weight)]
+    pair = [FramePair(first=0, second=4, flow=flow, weight=weight)]
     pictures = [frame.astype(np.float32) / 255 for frame in frames]
-    assert frame_pairs.unexplained(pictures, over.astype(np.float32), pair) < 0.05
-    assert frame_pairs.unexplained(pictures, np.zeros_like(over, np.float32), pair) == 1
-    assert frame_pairs.unexplained(pictures, -over.astype(np.float32), pair) > 1.5
-    assert frame_pairs.changed(pictures, pair) > 0.02
-    assert frame_pairs.changed([*clean.astype(np.float32)], pair) < 1e-6
+    assert frame_pairs.unexplained_share(pictures, over.astype(np.float32), pair) < 0.05
+    assert frame_pairs.unexplained_share(pictures, np.zeros_like(over, np.float32), pair) == 1
+    assert frame_pairs.unexplained_share(pictures, -over.astype(np.float32), pair) > 1.5
+    assert frame_pairs.scene_change(pictures, pair) > 0.02
+    assert frame_pairs.scene_change([*clean.astype(np.float32)], pair) < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -50,11 +50,11 @@ def find_shared_mark(images: Sequence[ByteArray]) -> list[tuple[BoolArray, BoolA
     total, labels = cv2.connectedComponents(edges.astype(np.uint8))
     mass = np.bincount(labels[(ratio > _SURE) & (step > _SURE_STEP)], minlength=total)
     mass[0] = 0
-    seeds = (mass >= (_LEAST_PX_OF_TWO if count == 2 else _LEAST_PX))[labels]
-    total, groups = cv2.connectedComponents(cv2.dilate(seeds.astype(np.uint8), np.ones((_NEAR_PX,) * 2, np.uint8)))
+    sure = (mass >= (_LEAST_PX_OF_TWO if count == 2 else _LEAST_PX))[labels]
+    total, groups = cv2.connectedComponents(cv2.dilate(sure.astype(np.uint8), np.ones((_NEAR_PX,) * 2, np.uint8)))
     found = []
     for group in range(1, total):
-        own = seeds & (groups == group)
+        own = sure & (groups == group)
         if np.count_nonzero(own) < (_LEAST_EDGES_OF_TWO if count == 2 else _LEAST_EDGES):
             continue
         hull = np.zeros(own.shape, np.uint8)

@@ -11,7 +11,7 @@ from ddvideo.arrays import BoolArray, ByteArray, FloatArray
 from ddvideo.tasks.dewatermark.mark import Mark, inpainted, tidied, unit
 from ddvideo.tasks.dewatermark.stills.peeling import peeled
 from ddvideo.tasks.dewatermark.stills.pieces import Pieces, better_colours, coloured_pieces, one_piece, seams
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 from ddvideo.tasks.dewatermark.stills.single_image import TURNS, fit_single_image
 from ddvideo.tasks.dewatermark.stills.sparse_gradients import Fit, alpha_of, fit_alpha, fit_free_colour, level_of
 
@@ -53,7 +53,7 @@ def fit_stills(images: Sequence[ByteArray], piece: BoolArray, hull: BoolArray) -
 
 
 def _fit(images: FloatArray, piece: BoolArray, hull: BoolArray) -> tuple[FloatArray, FloatArray]:
-    pairs = Pairs(hull)
+    pairs = PixelPairs(hull)
     if len(images) == 1:
         flat = peeled(images[0], hull)
         if flat is not None:
@@ -68,7 +68,7 @@ def _fit(images: FloatArray, piece: BoolArray, hull: BoolArray) -> tuple[FloatAr
     return tidied(alpha, sure, strong=_STRONG_ALPHA, least=_LEAST_ALPHA, grown_px=5), colour
 
 
-def _fit_several(images: FloatArray, pairs: Pairs) -> tuple[Fit, Pieces]:
+def _fit_several(images: FloatArray, pairs: PixelPairs) -> tuple[Fit, Pieces]:
     shape = pairs.region.shape
     plain = [one_piece(shape, value) for value in (1.0, 0.0)]
     fits = [fit_alpha(images, pieces.colour, pairs, rounds=6) for pieces in plain]
@@ -87,7 +87,7 @@ def _fit_several(images: FloatArray, pairs: Pairs) -> tuple[Fit, Pieces]:
     return fit_alpha(images, pieces.colour, pairs, start=fit.log_clear, rounds=8, level=level), pieces
 
 
-def _trial(images: FloatArray, pieces: Pieces, pairs: Pairs, fit: Fit) -> tuple[Fit, Pieces]:
+def _trial(images: FloatArray, pieces: Pieces, pairs: PixelPairs, fit: Fit) -> tuple[Fit, Pieces]:
     for _ in range(TURNS):
         fit, pieces = better_colours(images, fit, pieces, pairs)
         fit = fit_alpha(images, pieces.colour, pairs, start=fit.log_clear, rounds=3, first_noise=_CLOSE)
@@ -104,7 +104,7 @@ def _mended(images: FloatArray, alpha: FloatArray, pieces: Pieces) -> tuple[Floa
     around = cv2.GaussianBlur(known * alpha, (0, 0), 1.5) / np.maximum(weight, 1e-6)
     alpha = np.where(seam & (weight > 1e-3), np.maximum(around, alpha), alpha).astype(np.float32)
     log_clear = np.log(np.maximum(1 - alpha, np.float32(0.02)))
-    offset = fit_free_colour(images, log_clear, pieces.colour, Pairs(seam))
+    offset = fit_free_colour(images, log_clear, pieces.colour, PixelPairs(seam))
     own = np.clip(offset / np.maximum(alpha, np.float32(0.02))[..., None], 0, 1)
     return alpha, np.where(seam[..., None], own, pieces.colour).astype(np.float32)
 

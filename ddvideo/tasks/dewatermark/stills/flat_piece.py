@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
-from ddvideo.tasks.dewatermark.stills.graph_cut import covered
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.graph_cut import cut_mask
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 from ddvideo.tasks.dewatermark.stills.ransac import ERROR, Blend, refined
 
 __all__ = ["APART", "Flat", "best_flat"]
@@ -43,7 +43,7 @@ class Flat:
     """Share of the outline at which the scene is the same on both sides."""
 
 
-def best_flat(image: FloatArray, pairs: Pairs, blends: Iterable[Blend]) -> Flat | None:
+def best_flat(image: FloatArray, pairs: PixelPairs, blends: Iterable[Blend]) -> Flat | None:
     """The piece that explains its own outline best; None where none has an outline.
 
     Args:
@@ -64,7 +64,7 @@ def _likely(flat: Flat) -> float:
     return flat.quality + _LIGHT * (flat.blend.plain == 1)
 
 
-def _refined(image: FloatArray, pairs: Pairs, flat: Flat) -> Flat:
+def _refined(image: FloatArray, pairs: PixelPairs, flat: Flat) -> Flat:
     """With the blend that most of its outline agrees with, and the best quality on the way there."""
     best = flat
     for _ in range(_TURNS):
@@ -75,8 +75,8 @@ def _refined(image: FloatArray, pairs: Pairs, flat: Flat) -> Flat:
     return best
 
 
-def _judged(image: FloatArray, pairs: Pairs, blend: Blend) -> Flat | None:
-    mask = covered(image, pairs.region, blend.gain, blend.offset)
+def _judged(image: FloatArray, pairs: PixelPairs, blend: Blend) -> Flat | None:
+    mask = cut_mask(image, pairs.region, blend.gain, blend.offset)
     inner, outer = _outline(image, pairs, mask)
     if len(inner) < _FEW:
         return None
@@ -103,7 +103,7 @@ def _agreed(inner: AnyArray, outer: AnyArray, blend: Blend) -> AnyArray:
     return np.asarray((blend.error(inner, outer) < ERROR) & (np.abs(inner - outer).max(1) > _LEAST_STEP))
 
 
-def _outline(image: FloatArray, pairs: Pairs, mask: BoolArray) -> tuple[AnyArray, AnyArray]:
+def _outline(image: FloatArray, pairs: PixelPairs, mask: BoolArray) -> tuple[AnyArray, AnyArray]:
     """Colours ``(n, 3)`` inside and outside of a mask's edge."""
     one, other = pairs.ends(mask)
     leaves, enters = one & ~other, other & ~one
@@ -111,7 +111,7 @@ def _outline(image: FloatArray, pairs: Pairs, mask: BoolArray) -> tuple[AnyArray
     return np.concatenate([first[leaves], second[enters]]), np.concatenate([second[leaves], first[enters]])
 
 
-def _spoken_for(image: FloatArray, pairs: Pairs, flat: Flat) -> BoolArray:
+def _spoken_for(image: FloatArray, pairs: PixelPairs, flat: Flat) -> BoolArray:
     """The mask without parts whose outline does not speak for them, or that go on beyond the region."""
     count, labels = cv2.connectedComponents(flat.mask.astype(np.uint8), connectivity=4)
     steps, told, length, cut = np.zeros((4, count))

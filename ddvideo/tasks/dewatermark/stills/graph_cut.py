@@ -7,9 +7,9 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 
-__all__ = ["covered"]
+__all__ = ["cut_mask"]
 
 _REACH_PX = (1, 2, 3)
 """Neighbours so far apart are compared: over the width of a smooth edge, and within narrow lines."""
@@ -22,7 +22,7 @@ _UNITS = 100
 """Costs are rounded to whole parts of this."""
 
 
-def covered(image: FloatArray, region: BoolArray, gain: float, offset: AnyArray) -> BoolArray:
+def cut_mask(image: FloatArray, region: BoolArray, gain: float, offset: AnyArray) -> BoolArray:
     """Pixels ``(h, w)`` of a mark under which a scene's colour ``C`` is seen as ``gain * C + offset``.
 
     Neighbours are alike where both or neither are covered, and alike once the mark is taken off where one is. With the
@@ -46,7 +46,7 @@ def covered(image: FloatArray, region: BoolArray, gain: float, offset: AnyArray)
     number = np.full(region.size, sink)
     number[nodes] = np.arange(len(nodes))
     steps = [step for far in _REACH_PX for step in ((0, far), (far, 0))]
-    pairs = Pairs(region, steps)
+    pairs = PixelPairs(region, steps)
     first, second = pairs.first, pairs.second
     leaves, enters = _edge_costs(flat[first], flat[second], gain, offset)
     # An edge that costs less than none draws its one pixel into the mark and its other out of it.

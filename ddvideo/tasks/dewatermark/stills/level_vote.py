@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 
 __all__ = ["DARKER", "strokes", "supported", "voted_level"]
 
@@ -33,7 +33,7 @@ def voted_level(image: FloatArray, colour: FloatArray, region: BoolArray) -> tup
         colour: of the mark, ``(h, w, 3)``.
         region: ``(h, w)``: that holds the mark.
     """
-    step, strength, agreed = _votes(image, colour, Pairs(region, _APART))
+    step, strength, agreed = _votes(image, colour, PixelPairs(region, _APART))
     counts, _ = np.histogram(
         np.abs(step[agreed]), bins=np.arange(0, _MOST, _BIN), weights=np.minimum(strength[agreed], _LOUDEST)
     )
@@ -69,7 +69,7 @@ def supported(
         level: of ``log(1 - alpha)``.
         least_share: of the outline.
     """
-    pairs = Pairs(region, _APART)
+    pairs = PixelPairs(region, _APART)
     step, _, agreed = _votes(image, colour, pairs)
     count, labels = cv2.connectedComponents((log_clear < level / 2).astype(np.uint8), connectivity=4)
     one, other = pairs.ends(labels)
@@ -109,7 +109,7 @@ def strokes(image: FloatArray, colour: float, region: BoolArray) -> tuple[AnyArr
     return found, float((np.abs(found) * strength).sum())
 
 
-def _votes(image: FloatArray, colour: FloatArray, pairs: Pairs) -> tuple[AnyArray, AnyArray, BoolArray]:
+def _votes(image: FloatArray, colour: FloatArray, pairs: PixelPairs) -> tuple[AnyArray, AnyArray, BoolArray]:
     """Steps of ``log |W - I|``, how large they are as ones of the image, and whether the channels agree: ``(P,)``."""
     apart = colour - image
     size = np.maximum(np.abs(apart), np.float32(1.5 / 255))

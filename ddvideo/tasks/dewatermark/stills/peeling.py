@@ -7,7 +7,7 @@ import numpy as np
 
 from ddvideo.arrays import BoolArray, FloatArray
 from ddvideo.tasks.dewatermark.stills.flat_piece import APART, Flat, best_flat
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 from ddvideo.tasks.dewatermark.stills.ransac import blends_of_gain, likely_blends
 from ddvideo.tasks.dewatermark.stills.sparse_gradients import alpha_of, fit_alpha
 
@@ -35,7 +35,7 @@ def peeled(image: FloatArray, hull: BoolArray) -> tuple[FloatArray, FloatArray] 
         hull: ``(h, w)``: how far the mark may reach.
     """
     alpha, laid, left = np.zeros(hull.shape, np.float32), np.zeros((*hull.shape, 3), np.float32), image
-    pairs = Pairs(hull, APART)
+    pairs = PixelPairs(hull, APART)
     found: list[Flat] = []
     unknown = np.zeros(hull.shape, np.bool_)
     while len(found) < _MOST:
@@ -71,7 +71,7 @@ def _is_one(flat: Flat, found: list[Flat], hull: BoolArray) -> bool:
 
 def _alpha(image: FloatArray, hull: BoolArray, flat: Flat) -> FloatArray:
     """Alpha ``(h, w)`` of a piece, with its smooth edges."""
-    near = Pairs(_changed(flat.mask, cv2.MORPH_DILATE, _EDGE_PX) & hull)
+    near = PixelPairs(_changed(flat.mask, cv2.MORPH_DILATE, _EDGE_PX) & hull)
     level = float(np.log(flat.blend.gain))
     log_clear = np.where(flat.mask, level, 0.0)
     colour = np.broadcast_to(np.asarray(flat.blend.colour, np.float32), image.shape)

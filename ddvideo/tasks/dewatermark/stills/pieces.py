@@ -10,7 +10,7 @@ from scipy.ndimage import distance_transform_edt
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
 from ddvideo.tasks.dewatermark.mark import inpainted
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 from ddvideo.tasks.dewatermark.stills.sparse_gradients import Fit, alpha_of, fit_alpha, fit_free_colour, fit_strength
 
 __all__ = ["Pieces", "better_colours", "coloured_pieces", "one_piece", "only", "relabelled", "seams", "without_faint"]
@@ -46,7 +46,7 @@ def one_piece(shape: tuple[int, int], colour: AnyArray | float) -> Pieces:
 
 
 def coloured_pieces(
-    images: FloatArray, pairs: Pairs, start: AnyArray | None, first_alpha: float = 0.6
+    images: FloatArray, pairs: PixelPairs, start: AnyArray | None, first_alpha: float = 0.6
 ) -> Pieces | None:
     """Pieces by a rough fit of a colour that is smooth at first; None where it shows no mark.
 
@@ -70,7 +70,7 @@ def coloured_pieces(
     return Pieces(labels=_labels(weight, colour, colours), colours=colours)
 
 
-def relabelled(images: FloatArray, log_clear: AnyArray, pieces: Pieces, pairs: Pairs) -> Pieces:
+def relabelled(images: FloatArray, log_clear: AnyArray, pieces: Pieces, pairs: PixelPairs) -> Pieces:
     """The same colours, each pixel with that which fits best where alpha is known."""
     alpha = alpha_of(log_clear)
     colour = _smooth_colour(alpha, fit_free_colour(images, log_clear, pieces.colour, pairs))
@@ -80,7 +80,7 @@ def relabelled(images: FloatArray, log_clear: AnyArray, pieces: Pieces, pairs: P
     return Pieces(labels=_labels(weight, colour, pieces.colours), colours=pieces.colours)
 
 
-def better_colours(images: FloatArray, fit: Fit, pieces: Pieces, pairs: Pairs) -> tuple[Fit, Pieces]:
+def better_colours(images: FloatArray, fit: Fit, pieces: Pieces, pairs: PixelPairs) -> tuple[Fit, Pieces]:
     """The fit with the strengths and colours that suit its alpha best, and each pixel in the piece that fits best."""
     if len(pieces.colours) > 1:
         pieces = relabelled(images, fit.log_clear, pieces, pairs)

@@ -10,13 +10,13 @@ import scipy.sparse.linalg as sl
 
 from ddvideo.arrays import AnyArray, BoolArray
 
-__all__ = ["Pairs"]
+__all__ = ["PixelPairs"]
 
 _RIDGE = 1e-4
 _NEIGHBOURS = ((0, 1), (1, 0))
 
 
-class Pairs:
+class PixelPairs:
     """All pairs of neighbours of which at least one lies in a region; unknowns are the region's pixels, 0 outside."""
 
     def __init__(self, region: BoolArray, steps: Sequence[tuple[int, int]] = _NEIGHBOURS) -> None:

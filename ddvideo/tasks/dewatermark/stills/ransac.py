@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 
 __all__ = ["ERROR", "Blend", "blends_of_gain", "likely_blends", "refined"]
 
@@ -52,7 +52,7 @@ class Blend:
         return np.asarray(np.abs(inner - self.gain * outer - self.offset).max(-1))
 
 
-def likely_blends(image: FloatArray, pairs: Pairs) -> Iterator[Blend]:
+def likely_blends(image: FloatArray, pairs: PixelPairs) -> Iterator[Blend]:
     """White and black of every strength, and what two edges have in common that others have too (RANSAC).
 
     Two edges of one flat piece tell its gain by what they differ by inside and outside, in three channels alike. Blends
@@ -88,7 +88,7 @@ def likely_blends(image: FloatArray, pairs: Pairs) -> Iterator[Blend]:
             yield refined(inner, outer, Blend(gain=float(gains[own[at]]), offset=offsets[own[at]]))
 
 
-def blends_of_gain(image: FloatArray, pairs: Pairs, gain: float) -> Iterator[Blend]:
+def blends_of_gain(image: FloatArray, pairs: PixelPairs, gain: float) -> Iterator[Blend]:
     """Colours that many edges have in common, if the mark's strength is known from another piece of it.
 
     Args:
@@ -135,7 +135,7 @@ def refined(inner: AnyArray, outer: AnyArray, blend: Blend) -> Blend:
     return blend
 
 
-def _edges(image: FloatArray, pairs: Pairs) -> tuple[AnyArray, AnyArray, AnyArray]:
+def _edges(image: FloatArray, pairs: PixelPairs) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Colours on both sides of sharp edges, ``(n, 3)``, either way round, and the cells ``(n,)`` that they lie in."""
     height, width = pairs.region.shape
     slope = np.zeros((height, width, 2), np.float32)

@@ -17,7 +17,7 @@ from ddvideo.tasks.dewatermark.stills.pieces import (
     only,
     without_faint,
 )
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 from ddvideo.tasks.dewatermark.stills.sparse_gradients import Fit, fit_alpha, level_of, lowest_log_clear
 
 __all__ = ["TURNS", "fit_single_image"]
@@ -35,7 +35,7 @@ _LEAST_SHARE, _SURE_SHARE = 0.15, 0.4
 _FIRST_ALPHAS = (0.6,)
 
 
-def fit_single_image(images: FloatArray, piece: BoolArray, pairs: Pairs) -> tuple[Fit, Pieces]:
+def fit_single_image(images: FloatArray, piece: BoolArray, pairs: PixelPairs) -> tuple[Fit, Pieces]:
     """Alpha and colours of a mark on one image; a gain of minus infinity where there is none.
 
     Args:
@@ -75,7 +75,7 @@ def fit_single_image(images: FloatArray, piece: BoolArray, pairs: Pairs) -> tupl
     held &= lowest_log_clear(images, pieces.colour) < level + _NEAR_LEVEL
     if not held.any():
         return replace(fit, gain=-np.inf), pieces
-    near = Pairs(_grown(held, _HELD_PX) & pairs.region)
+    near = PixelPairs(_grown(held, _HELD_PX) & pairs.region)
     start = np.where(held, level, 0.0)
     for first_noise in (0.06, 0.03, 0.03):
         fit = fit_alpha(images, pieces.colour, near, start=start, rounds=6, first_noise=first_noise, level=level)
@@ -88,7 +88,7 @@ def fit_single_image(images: FloatArray, piece: BoolArray, pairs: Pairs) -> tupl
     return fit, pieces
 
 
-def _coloured_trial(images: FloatArray, pieces: Pieces, pairs: Pairs) -> tuple[Fit, Pieces]:
+def _coloured_trial(images: FloatArray, pieces: Pieces, pairs: PixelPairs) -> tuple[Fit, Pieces]:
     start = np.zeros(pairs.region.shape)
     fit = fit_alpha(images, pieces.colour, pairs, start=start, rounds=10, first_noise=_FAR_FIRST)
     for _ in range(TURNS):
@@ -105,14 +105,14 @@ def _voted(image: FloatArray, pieces: Pieces, region: BoolArray) -> Pieces:
     return only(pieces, kept, np.where(region, 1.0, 0.0)) if len(kept) else pieces
 
 
-def _fit_strokes(images: FloatArray, piece: BoolArray, pairs: Pairs) -> tuple[Fit, Pieces]:
+def _fit_strokes(images: FloatArray, piece: BoolArray, pairs: PixelPairs) -> tuple[Fit, Pieces]:
     found = [strokes(images[0], value, pairs.region & piece) for value in (1.0, 0.0)]
     best = int(found[1][1] > DARKER * found[0][1])
     start = found[best][0]
     pieces = one_piece(pairs.region.shape, 1.0 - best)
     if not start.any():
         return Fit(log_clear=start, gain=-np.inf), pieces
-    near = Pairs(_grown(start < 0, _STROKE_PX) & pairs.region)
+    near = PixelPairs(_grown(start < 0, _STROKE_PX) & pairs.region)
     for first_noise in (0.06, 0.03, 0.03):
         fit = fit_alpha(images, pieces.colour, near, start=start, rounds=6, first_noise=first_noise, level=0.0)
         start = fit.log_clear

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ddvideo.arrays import AnyArray, BoolArray, FloatArray
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 
 __all__ = [
     "Fit",
@@ -47,7 +47,7 @@ class Fit:
 def fit_alpha(
     images: FloatArray,
     colour: FloatArray,
-    pairs: Pairs,
+    pairs: PixelPairs,
     *,
     start: AnyArray | None = None,
     rounds: int = 8,
@@ -121,7 +121,7 @@ def lowest_log_clear(images: FloatArray, colour: FloatArray) -> AnyArray:
     return np.asarray(np.clip(np.log(np.maximum(clear.max((0, 3)), 1e-3)), _LEAST_LOG, 0))
 
 
-def _reach(pairs: Pairs, size: FloatArray, sign: BoolArray) -> AnyArray:
+def _reach(pairs: PixelPairs, size: FloatArray, sign: BoolArray) -> AnyArray:
     """What a difference of logarithms is worth as one of colours; nothing where the mark's colour lies between."""
     first, second = pairs.ends(size)
     one, other = pairs.ends(sign)
@@ -129,7 +129,7 @@ def _reach(pairs: Pairs, size: FloatArray, sign: BoolArray) -> AnyArray:
 
 
 def fit_flat_colours(
-    images: FloatArray, log_clear: AnyArray, labels: AnyArray, colours: AnyArray, pairs: Pairs
+    images: FloatArray, log_clear: AnyArray, labels: AnyArray, colours: AnyArray, pairs: PixelPairs
 ) -> AnyArray:
     """Colours ``(K, 3)`` of a mark's flat pieces, where alpha is known: those that leave the fewest edges behind them.
 
@@ -157,7 +157,7 @@ def fit_flat_colours(
 
 
 def fit_strength(
-    images: FloatArray, log_clear: AnyArray, labels: AnyArray, colours: AnyArray, pairs: Pairs
+    images: FloatArray, log_clear: AnyArray, labels: AnyArray, colours: AnyArray, pairs: PixelPairs
 ) -> tuple[AnyArray, AnyArray]:
     """``log(1 - alpha)`` times one factor, and the colours ``(K, 3)`` that go with it: those that leave fewest edges.
 
@@ -186,7 +186,7 @@ def fit_strength(
     return best
 
 
-def fit_free_colour(images: FloatArray, log_clear: AnyArray, colour: AnyArray, pairs: Pairs) -> FloatArray:
+def fit_free_colour(images: FloatArray, log_clear: AnyArray, colour: AnyArray, pairs: PixelPairs) -> FloatArray:
     """Alpha times colour ``(h, w, 3)`` in the pairs' region, where alpha is known; outside it is as given.
 
     Args:

@@ -14,7 +14,7 @@ from ddvideo.motion.flow import TrustedFlow, backward_warp, consistency, dense_f
 from ddvideo.motion.homography import homography_flow
 from ddvideo.motion.kalman import Measured, kalman_filter
 from ddvideo.tasks.dewatermark.mark import Mark, inpainted, unit
-from ddvideo.tasks.dewatermark.video.variance_model import Pair, corrected, step_growth
+from ddvideo.tasks.dewatermark.video.variance_model import Pair, corrected_variances, step_growth
 
 __all__ = [
     "HIDDEN",
@@ -101,7 +101,9 @@ def scene_behind(
     scene, filled = [colours for colours, _ in measured], without_flow(mark)
     ways = ways_between(scene, steps, filled)
     apart = predict_scene(single_frames(frames, mark, seen, doubt=UNTOLD, drawn=drawn), ways)
-    measured = corrected(measured, apart.all(), (mark.alpha > 0) & (mark.alpha <= HIDDEN), (seen > _WHOLE).tolist())
+    measured = corrected_variances(
+        measured, apart.all(), (mark.alpha > 0) & (mark.alpha <= HIDDEN), (seen > _WHOLE).tolist()
+    )
     growth = step_growth(apart.all())
     scene = list(combined(measured, predict_scene(measured, ways, growth)))
     predictions = predict_scene(measured, ways_between(scene, steps, filled), growth)

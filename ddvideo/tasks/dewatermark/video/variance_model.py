@@ -11,7 +11,7 @@ import numpy as np
 from ddvideo.arrays import BoolArray, FloatArray
 from ddvideo.motion.kalman import Measured
 
-__all__ = ["Pair", "corrected", "step_growth"]
+__all__ = ["Pair", "corrected_variances", "step_growth"]
 
 Pair: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """Colour ``(h, w, 3)`` and precision ``(h, w)`` that are predicted from before, and from after a frame."""
@@ -23,7 +23,7 @@ _LEAST_GROWTH = 0.2
 """Both ways may be wrong alike."""
 
 
-def corrected(
+def corrected_variances(
     measured: Sequence[Measured], predicted: Iterable[Pair], where: BoolArray, shown: Sequence[bool]
 ) -> list[Measured]:
     """What frames tell by themselves, with the variance that it turns out to have.

@@ -7,9 +7,9 @@ import numpy as np
 
 from ddvideo.arrays import BoolArray, ByteArray, FloatArray
 from ddvideo.graph.superpixels import to_lab
-from ddvideo.tasks.segment.user_hints.reading import Marks
+from ddvideo.tasks.segment.user_hints.reading import FrameHint
 
-__all__ = ["completed", "is_whole", "outlines_object"]
+__all__ = ["complete_with_grabcut", "is_whole", "outlines_object"]
 
 _ROUNDS = 5
 _LIKELY = 0.5
@@ -54,7 +54,7 @@ def outlines_object(frame: ByteArray, marked: BoolArray) -> float:
     return float(ranks.mean())
 
 
-def completed(frame: ByteArray, marks: Marks, guess: FloatArray) -> BoolArray:
+def complete_with_grabcut(frame: ByteArray, hint: FrameHint, guess: FloatArray) -> BoolArray:
     """The foreground of a frame of which some is marked, ``(h, w)``.
 
     A box alone, whose extent the guess has in it already, only says what is not meant: the guess stays. Otherwise two
@@ -63,22 +63,22 @@ def completed(frame: ByteArray, marks: Marks, guess: FloatArray) -> BoolArray:
 
     Args:
         frame: ``(h, w, 3)`` RGB uint8.
-        marks: what is known.
+        hint: what is known.
         guess: ``(h, w)``, more than one half where the foreground is likely.
     Source: Rother, Kolmogorov and Blake, SIGGRAPH 2004 (GrabCut), as OpenCV has it.
     """
     likely = guess > _LIKELY
-    if marks.box is not None and not (marks.foreground.any() or marks.background.any()) and _agrees(likely, marks.box):
-        return likely & marks.box
-    if marks.box is not None:
-        inside = int((likely & marks.box).sum())
-        if inside < _LEAST_OF_BOX * marks.box.sum() or inside < _LEAST_OF_GUESS * likely.sum():
-            likely = _ellipse(marks.box)
+    if hint.box is not None and not (hint.foreground.any() or hint.background.any()) and _agrees(likely, hint.box):
+        return likely & hint.box
+    if hint.box is not None:
+        inside = int((likely & hint.box).sum())
+        if inside < _LEAST_OF_BOX * hint.box.sum() or inside < _LEAST_OF_GUESS * likely.sum():
+            likely = _ellipse(hint.box)
     state = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    if marks.box is not None:
-        state[~marks.box] = cv2.GC_BGD
-    state[marks.background] = cv2.GC_BGD
-    state[marks.foreground] = cv2.GC_FGD
+    if hint.box is not None:
+        state[~hint.box] = cv2.GC_BGD
+    state[hint.background] = cv2.GC_BGD
+    state[hint.foreground] = cv2.GC_FGD
     found = _is_foreground(state)
     if found.all() or not found.any():
         return found  # with one side only, there are no two mixtures to fit
@@ -89,9 +89,9 @@ def completed(frame: ByteArray, marks: Marks, guess: FloatArray) -> BoolArray:
     return _is_foreground(state)
 
 
-def is_whole(frame: ByteArray, marks: Marks) -> bool:
+def is_whole(frame: ByteArray, hint: FrameHint) -> bool:
     """Whether the marked foreground is all there is of it in the frame: what is dark in the hint is background then."""
-    return not marks.background.any() and outlines_object(frame, marks.foreground) >= _ON_EDGES
+    return not hint.background.any() and outlines_object(frame, hint.foreground) >= _ON_EDGES
 
 
 def _is_foreground(state: ByteArray) -> BoolArray:

@@ -10,7 +10,7 @@ import numpy as np
 from ddvideo.arrays import FloatArray
 from ddvideo.graph.neighbours import likeness_graph
 
-__all__ = ["Known", "carried", "labels_of", "weighed"]
+__all__ = ["Known", "combine_log_odds", "labels_of", "propagate_labels"]
 
 _ROUNDS = 60
 _SURE = 0.6
@@ -40,7 +40,9 @@ def labels_of(share: FloatArray) -> FloatArray:
     return np.where(share > _SURE, 1, np.where(share < 1 - _SURE, 0, np.nan)).astype(np.float32)
 
 
-def carried(features: Sequence[FloatArray], labels: FloatArray, elsewhere: Known) -> tuple[FloatArray, FloatArray]:
+def propagate_labels(
+    features: Sequence[FloatArray], labels: FloatArray, elsewhere: Known
+) -> tuple[FloatArray, FloatArray]:
     """Let what is known go on to what looks alike, near or far in time, and from there on.
 
     Known superpixels keep what they are; every other one takes the mean of its likes, again and again, which goes
@@ -66,17 +68,17 @@ def carried(features: Sequence[FloatArray], labels: FloatArray, elsewhere: Known
     return np.asarray(masses / np.maximum(weights, 1e-9), np.float32), np.asarray(weights, np.float32)
 
 
-def weighed(likelihood: FloatArray, told: FloatArray, reach: FloatArray, *, trust: float) -> FloatArray:
+def combine_log_odds(likelihood: FloatArray, propagated: FloatArray, reach: FloatArray, *, trust: float) -> FloatArray:
     """A likelihood found without hints, and the one that is told by them: log odds are averaged.
 
     Args:
         likelihood: ``(N,)``.
-        told: ``(N,)``, as :func:`carried` gives it.
+        propagated: ``(N,)``, as :func:`propagate_labels` gives it.
         reach: ``(N,)``, likewise.
         trust: weight of what is told where hints reach, in [0, 1].
     """
     share = trust * reach / (reach + _REACHED)
-    odds = share * _logit(told) + (1 - share) * _logit(likelihood)
+    odds = share * _logit(propagated) + (1 - share) * _logit(likelihood)
     return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 
 

@@ -14,13 +14,13 @@ from ddvideo.arrays import BoolArray, FloatArray
 from ddvideo.bounding_box import box_pixels
 from ddvideo.media.masks import read_masks
 
-__all__ = ["Marks", "read_marks"]
+__all__ = ["FrameHint", "read_hints"]
 
 _BRIGHT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Marks:
+class FrameHint:
     """What is marked in one frame; maps are ``(h, w)``."""
 
     foreground: BoolArray
@@ -29,9 +29,9 @@ class Marks:
     """Where the foreground lies at most; outside is background."""
 
 
-def read_marks(
+def read_hints(
     options: Mapping[str, Any], indices: Sequence[int], size: tuple[int, int], full_size: tuple[int, int]
-) -> dict[int, Marks]:
+) -> dict[int, FrameHint]:
     """Marks by row of a window, of the rows that have any.
 
     Args:
@@ -55,7 +55,7 @@ def read_marks(
         foreground, background = (marked[name].get(row, nothing) for name in ("fg_hint", "bg_hint"))
         if box is not None or foreground.any() or background.any():
             # What is said to be both is not known.
-            found[row] = Marks(foreground=foreground & ~background, background=background & ~foreground, box=box)
+            found[row] = FrameHint(foreground=foreground & ~background, background=background & ~foreground, box=box)
     return found
 
 

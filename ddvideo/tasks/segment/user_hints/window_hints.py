@@ -13,12 +13,12 @@ from ddvideo.config import Settings
 from ddvideo.hint_options import HINTS, hinted_frames
 from ddvideo.tasks.contract import Memory, Window
 from ddvideo.tasks.segment.regions import Painted, Regions
-from ddvideo.tasks.segment.user_hints.grabcut import completed, is_whole
-from ddvideo.tasks.segment.user_hints.label_propagation import Known, carried, labels_of, weighed
-from ddvideo.tasks.segment.user_hints.reading import Marks, read_marks
+from ddvideo.tasks.segment.user_hints.grabcut import complete_with_grabcut, is_whole
+from ddvideo.tasks.segment.user_hints.label_propagation import Known, combine_log_odds, labels_of, propagate_labels
+from ddvideo.tasks.segment.user_hints.reading import FrameHint, read_hints
 from ddvideo.types import Shot
 
-__all__ = ["Hinted", "hint_keys", "look_at_hints"]
+__all__ = ["WindowHints", "gather_hints", "hint_key_frames"]
 
 _COMPLETED = 3
 """Marks in at most so many frames of a window are completed; where there are more, they speak for themselves."""
@@ -29,10 +29,10 @@ _VALUES, _WEIGHTS, _TRUST = "hint_values", "hint_weights", "hint_trust"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Hinted:
+class WindowHints:
     """What hints tell of a window; arrays are ``(N,)``."""
 
-    told: FloatArray
+    propagated: FloatArray
     """How likely each superpixel is foreground."""
     reach: FloatArray
     """How much of that comes from hints; 1 where it is known."""
@@ -43,7 +43,7 @@ class Hinted:
 
     def over(self, likelihood: FloatArray) -> FloatArray:
         """A likelihood of the same superpixels that was found without hints, with what they tell."""
-        return weighed(likelihood, self.told, self.reach, trust=self.trust)
+        return combine_log_odds(likelihood, self.propagated, self.reach, trust=self.trust)
 
     def held(self, alpha: AnyArray) -> None:
         """Set the pixels that are known in ``alpha`` ``(T, h, w)``."""
@@ -53,10 +53,10 @@ class Hinted:
 
     def memory(self) -> dict[str, AnyArray]:
         """What the shot's chunks take from its prior, beside ``anchor_frames`` and ``anchor_features``."""
-        return {_VALUES: self.told, _WEIGHTS: self.reach, _TRUST: np.array(self.trust, np.float32)}
+        return {_VALUES: self.propagated, _WEIGHTS: self.reach, _TRUST: np.array(self.trust, np.float32)}
 
 
-def hint_keys(shot: Shot, settings: Settings) -> list[int]:
+def hint_key_frames(shot: Shot, settings: Settings) -> list[int]:
     """Frames that a shot's prior has to see: those of an image or a box, and a neighbour, which flow needs."""
     options = {**HINTS, **settings.options}
     single = [name for name in ("fg_hint", "bg_hint") if options[name] and options[name].get("frames", 1) == 1]
@@ -66,14 +66,14 @@ def hint_keys(shot: Shot, settings: Settings) -> list[int]:
     return [frame] if shot.frames == 1 else [frame, frame + 1] if frame + 1 < shot.stop else [frame - 1, frame]
 
 
-def look_at_hints(
+def gather_hints(
     window: Window,
     regions: Regions,
     features: Sequence[FloatArray],
     guess: FloatArray,
     settings: Settings,
     memory: Memory | None,
-) -> Hinted | None:
+) -> WindowHints | None:
     """Read the hints of a window's frames and carry them to the others; None where nothing is told of this shot.
 
     Args:
@@ -89,33 +89,33 @@ def look_at_hints(
         UsageError: the box is none.
     """
     options = {**HINTS, **settings.options}
-    marked = read_marks(options, window.indices, window.size, window.full_size) if hinted_frames(options) else {}
+    marked = read_hints(options, window.indices, window.size, window.full_size) if hinted_frames(options) else {}
     if not marked and (memory is None or _VALUES not in memory):
         return None
-    whole = bool(marked) and median(is_whole(window.frames[row], marks) for row, marks in marked.items()) > 0.5
+    whole = bool(marked) and median(is_whole(window.frames[row], hint) for row, hint in marked.items()) > 0.5
     is_completed = not whole and 0 < len(marked) <= _COMPLETED
-    sure = {row: _sure(marks, whole) for row, marks in marked.items()}
+    sure = {row: _sure(hint, whole) for row, hint in marked.items()}
     labels = np.full(len(regions), np.nan, np.float32)
-    for row, marks in marked.items():
+    for row, hint in marked.items():
         share = np.full(window.size, np.nan, np.float32)
         if is_completed:
-            share[:] = completed(window.frames[row], marks, Painted(regions, guess)[row])
+            share[:] = complete_with_grabcut(window.frames[row], hint, Painted(regions, guess)[row])
         else:
             foreground, background = sure[row]
             share[foreground], share[background] = 1, 0
         regions.of_frame(labels, row)[:] = labels_of(_means(regions, row, share))
-    told, reach = carried(features, labels, _elsewhere(window, regions, features, labels, memory))
-    has_both = all(marks.foreground.any() and marks.background.any() for marks in marked.values())
+    propagated, reach = propagate_labels(features, labels, _elsewhere(window, regions, features, labels, memory))
+    has_both = all(hint.foreground.any() and hint.background.any() for hint in marked.values())
     trust = _COMPLETED_BY_US if is_completed and not has_both else _TOLD
     if memory is not None and _TRUST in memory:
         trust = float(memory[_TRUST])
-    return Hinted(told=told, reach=reach, trust=trust, sure=sure)
+    return WindowHints(propagated=propagated, reach=reach, trust=trust, sure=sure)
 
 
-def _sure(marks: Marks, whole: bool) -> tuple[BoolArray, BoolArray]:
+def _sure(hint: FrameHint, whole: bool) -> tuple[BoolArray, BoolArray]:
     """What is known pixel by pixel: foreground and background."""
-    background = marks.background | (whole & ~marks.foreground)
-    return marks.foreground, background if marks.box is None else background | ~marks.box
+    background = hint.background | (whole & ~hint.foreground)
+    return hint.foreground, background if hint.box is None else background | ~hint.box
 
 
 def _means(regions: Regions, row: int, share: FloatArray) -> FloatArray:

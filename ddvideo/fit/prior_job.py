@@ -10,10 +10,10 @@ import numpy as np
 from ddvideo.arrays import ByteArray
 from ddvideo.errors import InputError
 from ddvideo.fit.clock import Clock
-from ddvideo.fit.keys import key_frames
+from ddvideo.fit.key_frames import key_frames
 from ddvideo.fit.reading import gather
-from ddvideo.fit.shared import Shared, camera_motion, write_shared
-from ddvideo.fit.solve import solve
+from ddvideo.fit.shot_prior import ShotPrior, camera_motion, write_prior
+from ddvideo.fit.window_fit import fit_window
 from ddvideo.media import open_source
 from ddvideo.motion.flow import to_grey
 from ddvideo.motion.homography import CameraTracker
@@ -75,25 +75,25 @@ def fit_prior(job: PriorJob, task: Task, options: Mapping[str, Any], progress: P
         camera=camera_motion(path, np.array(keys) - shot.start),
         full_size=full_size,
     )
-    solved = solve(task, window, settings, options, seed=settings.seed, clock=clock, tell=tell)
+    window_fit = fit_window(task, window, settings, options, seed=settings.seed, clock=clock, tell=tell)
     is_whole = len(keys) == shot.frames
-    shared = Shared(
+    prior = ShotPrior(
         camera=path,
-        memory=solved.conclusion.memory,
-        weights={} if is_whole else solved.weights,
-        maps=solved.conclusion.maps if is_whole else {},
-        drawn=solved.drawn if is_whole else {},
-        loss=solved.loss,
+        memory=window_fit.conclusion.memory,
+        weights={} if is_whole else window_fit.weights,
+        maps=window_fit.conclusion.maps if is_whole else {},
+        drawn=window_fit.drawn if is_whole else {},
+        loss=window_fit.loss,
     )
-    name, sha256 = write_shared(job.folder, job.shot_index, shared)
+    name, sha256 = write_prior(job.folder, job.shot_index, prior)
     record = PriorRecord(
         shot_index=job.shot_index,
         file=name,
         sha256=sha256,
-        steps=solved.steps,
+        steps=window_fit.steps,
         seconds=clock.total,
         timings_seconds=clock.seconds,
-        warnings=solved.warnings,
+        warnings=window_fit.warnings,
     )
     save_record(job.folder, record)
     return record

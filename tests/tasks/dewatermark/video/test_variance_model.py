@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ddvideo.tasks.dewatermark.video.variance_model import corrected, step_growth
+from ddvideo.tasks.dewatermark.video.variance_model import corrected_variances, step_growth
 
 H, W, T = 24, 32, 60
 ALL = np.ones((H, W), bool)
@@ -32,7 +32,7 @@ def measured(deviation, stated):
 
 @pytest.mark.parametrize("deviation", [0.02, 0.05, 0.2])
 def test_a_variance_that_was_stated_wrongly_is_put_right(deviation):
-    found = corrected(measured(deviation, 0.05), pairs(0.03, 0.08), ALL, [True] * T)
+    found = corrected_variances(measured(deviation, 0.05), pairs(0.03, 0.08), ALL, [True] * T)
     for _, variance in found:
         np.testing.assert_allclose(variance, deviation**2, rtol=0.6)
         assert np.median(variance) == pytest.approx(deviation**2, rel=0.1)
@@ -40,14 +40,16 @@ def test_a_variance_that_was_stated_wrongly_is_put_right(deviation):
 
 def test_the_colours_stay():
     given = measured(0.1, 0.05)
-    for (own, _), (before, _) in zip(corrected(given, pairs(0.03, 0.03), ALL, [True] * T), given, strict=True):
+    for (own, _), (before, _) in zip(
+        corrected_variances(given, pairs(0.03, 0.03), ALL, [True] * T), given, strict=True
+    ):
         np.testing.assert_array_equal(own, before)
 
 
 def test_a_mark_s_wrong_colour_counts_as_an_error():
     """It is the same in all frames: its variance over time is nothing."""
     off = [(own + np.float32(0.1), variance) for own, variance in measured(0.01, 0.01)]
-    variance = corrected(off, pairs(0.03, 0.03), ALL, [True] * T)[0][1]
+    variance = corrected_variances(off, pairs(0.03, 0.03), ALL, [True] * T)[0][1]
     assert np.median(variance) == pytest.approx(0.1**2, rel=0.15)
 
 
@@ -55,7 +57,7 @@ def test_where_and_when_there_is_no_mark_the_variance_stays():
     where = ALL.copy()
     where[:, :16] = False
     shown = [t % 2 == 0 for t in range(T)]
-    found = corrected(measured(0.2, 0.05), pairs(0.03, 0.03), where, shown)
+    found = corrected_variances(measured(0.2, 0.05), pairs(0.03, 0.03), where, shown)
     for (_, variance), is_shown in zip(found, shown, strict=True):
         np.testing.assert_array_equal(variance[:, :16], np.float32(0.05**2))
         assert (variance[:, 16:] > 0.1**2).all() == is_shown

@@ -15,19 +15,19 @@ from torch import Tensor
 
 from ddvideo.arrays import AnyArray, FloatArray
 from ddvideo.errors import DecompositionError
-from ddvideo.fit.solve import Solved
+from ddvideo.fit.window_fit import WindowFit
 from ddvideo.motion.homography import canvas_bounds, rebased
 from ddvideo.store import load_prior_record, write_bytes
 from ddvideo.tasks.contract import Conclusion, Memory, Motion
 
-__all__ = ["Shared", "camera_motion", "read_shared", "write_shared"]
+__all__ = ["ShotPrior", "camera_motion", "read_prior", "write_prior"]
 
 _MAX_EXTENT = 12.0
 """A canvas reaches at most so many half frames from its origin."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shared:
+class ShotPrior:
     """A fitted prior."""
 
     camera: FloatArray
@@ -40,9 +40,9 @@ class Shared:
     """``(T, h, w, C)`` uint8, likewise."""
     loss: float
 
-    def solved(self) -> Solved:
+    def window_fit(self) -> WindowFit:
         """What the prior came to, for the frames that were read."""
-        return Solved(
+        return WindowFit(
             conclusion=Conclusion(maps=self.maps),
             drawn=self.drawn,
             weights={},
@@ -52,25 +52,25 @@ class Shared:
         )
 
 
-def write_shared(folder: Path, shot_index: int, shared: Shared) -> tuple[str, str]:
+def write_prior(folder: Path, shot_index: int, prior: ShotPrior) -> tuple[str, str]:
     """Write a prior as safetensors; returns the file's name and content hash.
 
     Raises:
         OutputError: it cannot be written.
     """
-    arrays: dict[str, AnyArray] = {"camera": shared.camera}
-    arrays |= {f"memory/{name}": np.asarray(values) for name, values in shared.memory.items()}
-    arrays |= {f"weights/{name}": values.numpy() for name, values in shared.weights.items()}
-    arrays |= {f"map/{name}": values.astype(np.float16, copy=False) for name, values in shared.maps.items()}
-    arrays |= {f"drawn/{name}": values for name, values in shared.drawn.items()}
-    arrays["loss"] = np.array(shared.loss, np.float64)
+    arrays: dict[str, AnyArray] = {"camera": prior.camera}
+    arrays |= {f"memory/{name}": np.asarray(values) for name, values in prior.memory.items()}
+    arrays |= {f"weights/{name}": values.numpy() for name, values in prior.weights.items()}
+    arrays |= {f"map/{name}": values.astype(np.float16, copy=False) for name, values in prior.maps.items()}
+    arrays |= {f"drawn/{name}": values for name, values in prior.drawn.items()}
+    arrays["loss"] = np.array(prior.loss, np.float64)
     data = save({name: np.ascontiguousarray(values).reshape(np.shape(values)) for name, values in arrays.items()})
     name = f"prior-{shot_index:04d}.safetensors"
     write_bytes(folder / name, data)
     return name, hashlib.sha256(data).hexdigest()
 
 
-def read_shared(folder: Path, shot_index: int, rows: range) -> Shared:
+def read_prior(folder: Path, shot_index: int, rows: range) -> ShotPrior:
     """Read a prior back; of what belongs to single frames only that of ``rows``, counted within the shot.
 
     Raises:
@@ -92,7 +92,7 @@ def read_shared(folder: Path, shot_index: int, rows: range) -> Shared:
                     parts[kind][name] = file.get_tensor(key)
     except (SafetensorError, OSError, ValueError) as error:
         raise DecompositionError(f"{folder / record.file} is damaged ({error}): start again") from error
-    return Shared(
+    return ShotPrior(
         camera=camera,
         memory=parts["memory"],
         weights={name: torch.from_numpy(values) for name, values in parts["weights"].items()},

@@ -10,8 +10,8 @@ import numpy as np
 from ddvideo.errors import InputError
 from ddvideo.fit.clock import Clock
 from ddvideo.fit.reading import gather
-from ddvideo.fit.shared import Shared, camera_motion, read_shared
-from ddvideo.fit.solve import Solved, solve
+from ddvideo.fit.shot_prior import ShotPrior, camera_motion, read_prior
+from ddvideo.fit.window_fit import WindowFit, fit_window
 from ddvideo.hardware import release_memory
 from ddvideo.media import open_source
 from ddvideo.media.working import working_frame
@@ -48,8 +48,8 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
             )
         )
 
-    shared = read_shared(job.folder, chunk.shot, range(chunk.start - job.shot.start, chunk.stop - job.shot.start))
-    solved = shared.solved() if shared.maps else _refine(job, task, options, shared, clock, tell)
+    prior = read_prior(job.folder, chunk.shot, range(chunk.start - job.shot.start, chunk.stop - job.shot.start))
+    window_fit = prior.window_fit() if prior.maps else _refine(job, task, options, prior, clock, tell)
     release_memory()  # of the fit, before the full frames come
     with open_source(job.source, interlaced=job.settings.interlaced) as source:
         full = [frame.rgb for frame in clock.each("decode", source.frames(chunk.start, chunk.stop))]
@@ -61,11 +61,11 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
     footage = Footage(
         frames=full,
         small=[working_frame(frame, settings.working_px) for frame in full],
-        camera=camera_motion(shared.camera, rows).matrices,
-        maps=solved.conclusion.maps,
-        drawn=solved.drawn,
+        camera=camera_motion(prior.camera, rows).matrices,
+        maps=window_fit.conclusion.maps,
+        drawn=window_fit.drawn,
         threads=settings.threads,
-        memory=shared.memory,
+        memory=prior.memory,
     )
     dtype: Any = full[0].dtype.name
     with ChunkWriter(job.folder, chunk, dtype=dtype) as writer:
@@ -73,15 +73,17 @@ def fit_chunk(job: ChunkJob, task: Task, options: Mapping[str, Any], progress: P
             writer.append(layers)
             tell(done, chunk.frames, "full size")
         return writer.finish(
-            steps=solved.steps,
+            steps=window_fit.steps,
             seconds=clock.total,
-            loss=solved.loss,
+            loss=window_fit.loss,
             timings_seconds=clock.seconds,
-            warnings=solved.warnings,
+            warnings=window_fit.warnings,
         )
 
 
-def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Shared, clock: Clock, tell: Tell) -> Solved:
+def _refine(
+    job: ChunkJob, task: Task, options: Mapping[str, Any], prior: ShotPrior, clock: Clock, tell: Tell
+) -> WindowFit:
     """Fit the chunk's own frames, from where the prior has come to."""
     shot, chunk, settings = job.shot, job.chunk, job.settings
     frames = range(chunk.start, chunk.stop)
@@ -105,10 +107,10 @@ def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Share
         indices=tuple(frames),
         frames=[gathered.frames[index] for index in frames],
         observations=[gathered.observations[index] for index in frames],
-        camera=camera_motion(shared.camera, np.array(frames) - shot.start),
+        camera=camera_motion(prior.camera, np.array(frames) - shot.start),
         full_size=full_size,
     )
-    return solve(
+    return fit_window(
         task,
         window,
         settings,
@@ -116,7 +118,7 @@ def _refine(job: ChunkJob, task: Task, options: Mapping[str, Any], shared: Share
         seed=settings.seed + chunk.index,
         clock=clock,
         tell=tell,
-        memory=shared.memory,
-        start=shared.weights if task.shares_weights else None,
+        memory=prior.memory,
+        start=prior.weights if task.shares_weights else None,
         effort=REFINING if task.shares_weights else 1.0,
     )

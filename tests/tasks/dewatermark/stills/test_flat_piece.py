@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from ddvideo.tasks.dewatermark.stills.flat_piece import APART, best_flat
-from ddvideo.tasks.dewatermark.stills.graph_cut import covered
+from ddvideo.tasks.dewatermark.stills.graph_cut import cut_mask
 from ddvideo.tasks.dewatermark.stills.peeling import peeled
-from ddvideo.tasks.dewatermark.stills.pixel_pairs import Pairs
+from ddvideo.tasks.dewatermark.stills.pixel_pairs import PixelPairs
 from ddvideo.tasks.dewatermark.stills.ransac import Blend, blends_of_gain, likely_blends, refined
 
 H, W = 64, 72
@@ -47,26 +47,26 @@ SQUARE, TRIANGLE = shape((14, 14), (40, 10), (36, 40), (12, 38)), shape((30, 30)
 
 def test_the_pixels_that_a_known_blend_covers_are_cut_out_at_once():
     picture = over(scene(), SQUARE, RED, 0.5)
-    mask = covered(picture, HULL, 0.5, 0.5 * RED)
+    mask = cut_mask(picture, HULL, 0.5, 0.5 * RED)
     assert (mask == (SQUARE > 0.5))[(SQUARE < 0.1) | (SQUARE > 0.9)].all()
-    assert not covered(picture, ~HULL, 0.5, 0.5 * RED).any()
-    assert not covered(scene(), HULL, 0.5, 0.5 * RED).any()
+    assert not cut_mask(picture, ~HULL, 0.5, 0.5 * RED).any()
+    assert not cut_mask(scene(), HULL, 0.5, 0.5 * RED).any()
 
 
-def test_pixels_that_no_scene_explains_are_not_covered():
+def test_pixels_that_no_scene_explains_are_not_cut_mask():
     dark = np.zeros((H, W, 3), np.float32)
-    assert not covered(dark, HULL, 0.5, np.full(3, 0.5)).any()
+    assert not cut_mask(dark, HULL, 0.5, np.full(3, 0.5)).any()
 
 
 def test_two_edges_tell_strength_and_colour():
     picture = over(scene(), SQUARE, RED, 0.5)
-    blends = [blend for blend in likely_blends(picture, Pairs(HULL, APART)) if blend.plain is None]
+    blends = [blend for blend in likely_blends(picture, PixelPairs(HULL, APART)) if blend.plain is None]
     assert min(abs(blend.gain - 0.5) + np.abs(blend.colour - RED).max() for blend in blends) < 0.06
 
 
 def test_a_known_strength_tells_the_colour():
     picture = over(scene(), SQUARE, BLUE, 0.6)
-    blends = list(blends_of_gain(picture, Pairs(HULL, APART), 0.4))
+    blends = list(blends_of_gain(picture, PixelPairs(HULL, APART), 0.4))
     assert all(blend.gain == 0.4 for blend in blends)
     assert min(np.abs(blend.colour - BLUE).max() for blend in blends) < 0.04
 
@@ -85,7 +85,7 @@ def test_a_blend_is_refined_by_the_edges_that_agree(plain):
 def test_the_best_of_blends_is_the_one_its_outline_speaks_for():
     picture = over(scene(), SQUARE, RED, 0.5)
     right, wrong = Blend(gain=0.52, offset=0.48 * RED), Blend(gain=0.5, offset=0.5 * BLUE)
-    pairs = Pairs(HULL, APART)
+    pairs = PixelPairs(HULL, APART)
     best = best_flat(picture, pairs, [wrong, right])
     assert abs(best.blend.gain - 0.5) < 0.05
     np.testing.assert_allclose(best.blend.colour, RED, atol=0.06)
@@ -97,7 +97,7 @@ def test_the_best_of_blends_is_the_one_its_outline_speaks_for():
 
 def test_a_rough_blend_is_refined_by_its_own_outline():
     picture = over(scene(), SQUARE, RED, 0.5)
-    best = best_flat(picture, Pairs(HULL, APART), [Blend(gain=0.56, offset=0.44 * RED + 0.01)])
+    best = best_flat(picture, PixelPairs(HULL, APART), [Blend(gain=0.56, offset=0.44 * RED + 0.01)])
     assert abs(best.blend.gain - 0.5) < 0.05
     np.testing.assert_allclose(best.blend.colour, RED, atol=0.04)
     assert best.quality > 0.95
@@ -105,7 +105,7 @@ def test_a_rough_blend_is_refined_by_its_own_outline():
 
 def test_a_part_that_goes_on_beyond_the_region_is_none_of_the_mark():
     wide = shape((0, 20), (71, 20), (71, 44), (0, 44))
-    best = best_flat(over(scene(), wide, RED, 0.5), Pairs(HULL, APART), [Blend(gain=0.5, offset=0.5 * RED)])
+    best = best_flat(over(scene(), wide, RED, 0.5), PixelPairs(HULL, APART), [Blend(gain=0.5, offset=0.5 * RED)])
     assert best is None or not best.mask.any()
 
 

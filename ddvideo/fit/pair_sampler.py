@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ddvideo.fit.batch import Batch
-from ddvideo.tasks.contract import Link, Phase, Window
+from ddvideo.tasks.contract import FramePair, Phase, Window
 
-__all__ = ["LinkedSampler"]
+__all__ = ["PairSampler"]
 
 
-class LinkedSampler:
+class PairSampler:
     """Draws batches of points from pairs of frames along their flow, at the size in which that is told.
 
     The second frame is read by cubics, so that a layer that is compared with it loses nothing to rounding. Metal has no
@@ -24,27 +24,29 @@ class LinkedSampler:
 
     Args:
         window: frames.
-        links: pairs of them; drawn at random, all alike.
+        frame_pairs: pairs of them; drawn at random, all alike.
         phase: pairs and points.
         device: where batches are wanted.
         generator: of the random numbers.
     """
 
     def __init__(
-        self, window: Window, links: Sequence[Link], phase: Phase, device: str, generator: torch.Generator
+        self, window: Window, frame_pairs: Sequence[FramePair], phase: Phase, device: str, generator: torch.Generator
     ) -> None:
         self._phase, self._device, self._generator = phase, device, generator
         reader = "cpu" if torch.device(device).type == "mps" else device
-        self.height, self.width = links[0].flow.shape[:2]
+        self.height, self.width = frame_pairs[0].flow.shape[:2]
         size = (self.width, self.height)
         small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in window.frames]
         frames = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2)
         self._frames = (frames.float() / 255).to(reader)
-        self._rows = torch.tensor([[link.first, link.second] for link in links])
-        self._flow = torch.from_numpy(np.stack([link.flow.astype(np.float16, copy=False) for link in links])).to(reader)
-        self._weight = torch.from_numpy(np.stack([link.weight.astype(np.float16, copy=False) for link in links])).to(
+        self._rows = torch.tensor([[pair.first, pair.second] for pair in frame_pairs])
+        self._flow = torch.from_numpy(np.stack([pair.flow.astype(np.float16, copy=False) for pair in frame_pairs])).to(
             reader
         )
+        self._weight = torch.from_numpy(
+            np.stack([pair.weight.astype(np.float16, copy=False) for pair in frame_pairs])
+        ).to(reader)
 
     def draw(self) -> Batch:
         """The next batch."""

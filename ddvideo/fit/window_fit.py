@@ -15,13 +15,13 @@ from ddvideo.fit.clock import Clock
 from ddvideo.fit.solver import fit
 from ddvideo.tasks.contract import Conclusion, Memory, Task, Window
 
-__all__ = ["Solved", "solve"]
+__all__ = ["WindowFit", "fit_window"]
 
 _TOLD_EVERY_STEPS = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Solved:
+class WindowFit:
     """What a window came to."""
 
     conclusion: Conclusion
@@ -33,7 +33,7 @@ class Solved:
     warnings: tuple[str, ...]
 
 
-def solve(
+def fit_window(
     task: Task,
     window: Window,
     settings: Settings,
@@ -45,7 +45,7 @@ def solve(
     memory: Memory | None = None,
     start: Mapping[str, Tensor] | None = None,
     effort: float = 1.0,
-) -> Solved:
+) -> WindowFit:
     """Seed, fit and conclude.
 
     Args:
@@ -67,7 +67,7 @@ def solve(
         seeds = task.seed(window, memory, settings)
     if seeds.is_enough or not options["coupled"]:
         conclusion = task.conclude(window, seeds, None, memory)
-        return Solved(conclusion=conclusion, drawn={}, weights={}, steps=0, loss=0.0, warnings=conclusion.warnings)
+        return WindowFit(conclusion=conclusion, drawn={}, weights={}, steps=0, loss=0.0, warnings=conclusion.warnings)
 
     def tell_step(done: int, total: int, loss: float) -> None:
         if done % _TOLD_EVERY_STEPS == 0 or done == total:
@@ -89,7 +89,7 @@ def solve(
             {name: (values * 255).round().astype(np.uint8) for name, values in frame.items()}
             for frame in fitted.model.render(task.drawn, task.drawn_px)
         ]
-    return Solved(
+    return WindowFit(
         conclusion=conclusion,
         drawn={name: np.stack([frame[name] for frame in drawn]) for name in task.drawn},
         weights={name: values.detach().cpu() for name, values in fitted.model.state_dict().items()},
