@@ -1,7 +1,7 @@
 """What a task is, and what passes between it and the engine: plain data, so that the engine knows no task by name.
 
-A :class:`Task` names its layers, its forward model, and phases of weighted terms. The engine shows it a
-:class:`Window` of frames; the task answers with :class:`Seeds` to fit from and, after the fit, a :class:`Conclusion`;
+A :class:`TaskOf` names its layers, its forward model, and phases of weighted terms. The engine shows it a
+:class:`Window` of frames; the task answers with :class:`SeedsOf` to fit from and, after the fit, a :class:`Conclusion`;
 it brings the chunk's :class:`Footage` to full size.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from ddvideo.arrays import AnyArray, ByteArray, FloatArray
 from ddvideo.config import Settings
@@ -27,12 +27,18 @@ __all__ = [
     "Neighbourhood",
     "Observation",
     "Phase",
+    "PhaseOf",
     "Render",
     "Seeds",
+    "SeedsOf",
     "Task",
+    "TaskOf",
     "Term",
     "Window",
 ]
+
+State = TypeVar("State")
+"""What a task keeps between its functions; each task has its own type of it."""
 
 Observation: TypeAlias = Mapping[str, AnyArray]
 """What one frame tells. The engine reads ``flow`` ``(h, w, 2)`` (to the next frame, in pixels of the working
@@ -112,7 +118,7 @@ class FramePair:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Seeds:
+class SeedsOf(Generic[State]):
     """Where a fit starts from."""
 
     targets: Mapping[str, Iterable[FloatArray]] = field(default_factory=dict)
@@ -122,7 +128,7 @@ class Seeds:
     codes: Codes | None = None
     pairs: Sequence[FramePair] = ()
     """Pairs of frames, near and far, that phases draw from; without any, neighbours along the observed flow."""
-    state: Any = None
+    state: State
     """The task's own, from ``seed`` through ``reseed`` to ``conclude``."""
     is_enough: bool = False
     """Whether there is nothing for the generators to add: they are not fitted then, or no further."""
@@ -201,7 +207,7 @@ class Term:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Phase:
+class PhaseOf(Generic[State]):
     """A stretch of the fit with fixed terms and size."""
 
     name: str
@@ -220,12 +226,12 @@ class Phase:
     """Which of the layers' grids are trained, counted from the coarsest; all of them if none is named."""
     rate: float = 5e-3
     grid_rate: float = 2e-2
-    reseed: Callable[[Window, Seeds, Render], Seeds] | None = None
+    reseed: Callable[[Window, SeedsOf[State], Render], SeedsOf[State]] | None = None
     """What the phase's end tells the seeds of the next one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class TaskOf(Generic[State]):
     """Layers, forward model, seeds, phases, and the way back to full resolution."""
 
     name: str
@@ -238,9 +244,9 @@ class Task:
     """Share out what the layers of a frame lack to the picture, so that they recompose."""
     observe: Callable[[Neighbourhood, Settings], Observation]
     """What one frame and those around it tell; depends on nothing else, so that frames can be observed in any order."""
-    seed: Callable[[Window, Memory | None, Settings], Seeds]
-    phases: tuple[Phase, ...]
-    conclude: Callable[[Window, Seeds, Render | None, Memory | None], Conclusion]
+    seed: Callable[[Window, Memory | None, Settings], SeedsOf[State]]
+    phases: tuple[PhaseOf[State], ...]
+    conclude: Callable[[Window, SeedsOf[State], Render | None, Memory | None], Conclusion]
     """Maps at working size from the fitted layers (without a fit, from the seeds), and what a shot's chunks share."""
     finish: Callable[[Footage], Iterator[Mapping[str, FloatArray]]]
     """Layers at the input's own size, frame by frame, settled."""
@@ -263,3 +269,9 @@ class Task:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options that a recipe may set, with their defaults. ``coupled`` false leaves the seeds as they are; ``effort``
     multiplies the steps of every phase."""
+
+
+Seeds: TypeAlias = SeedsOf[Any]
+Phase: TypeAlias = PhaseOf[Any]
+Task: TypeAlias = TaskOf[Any]
+"""As the engine sees them, which hands a task's state on and never looks into it."""

@@ -160,7 +160,7 @@ def pan_window():
         full_size=(40, 60),
     )
     red = np.stack([frame[..., 0] for frame in window.frames]).astype(np.float32) / 255
-    return window, Seeds(targets={"red": red})
+    return window, Seeds(targets={"red": red}, state=None)
 
 
 def sampler(**options):

@@ -63,13 +63,15 @@ def window(scene):
 
 def hint(value=None):
     x = np.linspace(0, 1, W, dtype=np.float32)
-    return Seeds(targets={"hint": np.broadcast_to(x > 0.6 if value is None else value, (T, H, W)).astype(np.float32)})
+    return Seeds(
+        targets={"hint": np.broadcast_to(x > 0.6 if value is None else value, (T, H, W)).astype(np.float32)}, state=None
+    )
 
 
 def fitted(window, what=None, seeds=None, seed=0, **options):
     told = []
     options = {"effort": 1.0, "tell": lambda *step: told.append(step)} | options
-    return fit(what or task(), window, seeds or Seeds(), device="cpu", seed=seed, **options), told
+    return fit(what or task(), window, seeds or Seeds(state=None), device="cpu", seed=seed, **options), told
 
 
 def rendered(result, name="picture", size_px=64):

@@ -26,10 +26,10 @@ from ddvideo.tasks.contract import (
     Memory,
     Neighbourhood,
     Observation,
-    Phase,
+    PhaseOf,
     Render,
-    Seeds,
-    Task,
+    SeedsOf,
+    TaskOf,
     Term,
     Window,
 )
@@ -89,7 +89,7 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
     return seen
 
 
-def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
+def _seed(window: Window, memory: Memory | None, settings: Settings) -> SeedsOf[State]:
     box = picture_box(window.frames) if memory is None else _box(memory["box"])
     top, bottom, left, right = box
     pictures = [frame[top:bottom, left:right] for frame in window.frames]
@@ -113,7 +113,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     state = State(
         size=window.size, box=box, minima=minima, airlight=airlight, strength=strength, is_given=given is not None
     )
-    return Seeds(targets={"bound": _Bounds(state)}, state=state, warnings=tuple(warnings))
+    return SeedsOf(targets={"bound": _Bounds(state)}, state=state, warnings=tuple(warnings))
 
 
 def _given_airlight(settings: Settings) -> FloatArray | None:
@@ -155,9 +155,9 @@ class _Bounds:
             yield np.asarray(cv2.copyMakeBorder(bound, *around, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
+def _conclude(window: Window, seeds: SeedsOf[State], render: Render | None, memory: Memory | None) -> Conclusion:
     """The fitted map, and above it where a patch shows that more comes through; steady along the motion."""
-    state: State = seeds.state
+    state = seeds.state
     maps = list(_Bounds(state))
     if render is not None:
         for t, drawn in enumerate(render(("transmission_map",), max(window.size))):
@@ -194,7 +194,7 @@ def _calm(through: FloatArray, frame: ByteArray, airlight: FloatArray) -> FloatA
     return np.asarray(np.maximum(through, np.minimum(lifted, _CALM_MOST)), np.float32)
 
 
-DEHAZE = Task(
+DEHAZE = TaskOf[State](
     name="dehaze",
     layers=(
         Layer(name="radiance", channels=3, generator=None),
@@ -207,7 +207,7 @@ DEHAZE = Task(
     observe=_observe,
     seed=_seed,
     phases=(
-        Phase(
+        PhaseOf[State](
             name="map",
             steps=300,
             terms=(

@@ -22,10 +22,10 @@ from ddvideo.tasks.contract import (
     Memory,
     Neighbourhood,
     Observation,
-    Phase,
+    PhaseOf,
     Render,
-    Seeds,
-    Task,
+    SeedsOf,
+    TaskOf,
     Term,
     Window,
 )
@@ -47,7 +47,7 @@ def _observe(around: Neighbourhood, settings: Settings) -> Observation:
     return {}
 
 
-def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
+def _seed(window: Window, memory: Memory | None, settings: Settings) -> SeedsOf[list[Patch]]:
     warnings: list[str] = []
     is_set = settings.together or len(window.frames) == 1
     if memory is not None:
@@ -56,7 +56,7 @@ def _seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
         patches = found_in_stills(window, settings, warnings)
     else:
         patches = found_in_video(window, settings, warnings)
-    return Seeds(
+    return SeedsOf(
         targets={"uncovered": _Uncovered(window.size, patches)},
         state=patches,
         is_enough=is_set or not any((patch.mark.alpha > HIDDEN).any() for patch in patches),
@@ -82,9 +82,9 @@ class _Uncovered:
             yield uncovered
 
 
-def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
+def _conclude(window: Window, seeds: SeedsOf[list[Patch]], render: Render | None, memory: Memory | None) -> Conclusion:
     """The scene behind each mark, and the marks."""
-    patches: list[Patch] = seeds.state
+    patches = seeds.state
     drawn: list[ByteArray] = []
     if render is not None:
         drawn = [np.asarray(frame["clean"] * 255, np.uint8) for frame in render(("clean",), max(window.size))]
@@ -117,7 +117,7 @@ def _cover(patch: Patch, frames: list[AnyArray], scene: list[AnyArray]) -> Float
     return np.where(patch.mark.alpha > 0, np.maximum(patch.mark.alpha, least), 0)
 
 
-DEWATERMARK = Task(
+DEWATERMARK = TaskOf[list[Patch]](
     name="dewatermark",
     layers=(
         Layer(name="clean", channels=3, motion="camera", canvas_px=216),
@@ -130,7 +130,7 @@ DEWATERMARK = Task(
     observe=_observe,
     seed=_seed,
     phases=(
-        Phase(
+        PhaseOf[list[Patch]](
             name="scene",
             steps=150,
             terms=(Term(name="reconstruction", weight=1.0, layers=("clean",), target="uncovered"),),

@@ -13,7 +13,7 @@ from ddvideo.config import Settings
 from ddvideo.graph.features import POSITION_WEIGHT
 from ddvideo.graph.neighbours import OFFSETS
 from ddvideo.graph.superpixels import to_lab
-from ddvideo.tasks.contract import Codes, Memory, Render, Seeds, Window
+from ddvideo.tasks.contract import Codes, Memory, Render, SeedsOf, Window
 from ddvideo.tasks.segment.consensus import Consensus, anchors_outside
 from ddvideo.tasks.segment.cues import Cues, motion_trust, over_top, score, steadied, threshold, water_found
 from ddvideo.tasks.segment.decisions import Decisions
@@ -60,7 +60,7 @@ class State:
     """Of being foreground, after the last vote."""
 
 
-def seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
+def seed(window: Window, memory: Memory | None, settings: Settings) -> SeedsOf[State]:
     """Cut a first score of every superpixel in foreground and background, and add what the user hints at."""
     regions = Regions([seen["labels"] for seen in window.observations])
     features = [seen["features"] for seen in window.observations]
@@ -110,7 +110,7 @@ def _doubts(window: Window, by_appearance: bool, decisions: Decisions) -> tuple[
     return ()
 
 
-def _seeds(state: State, found: FloatArray, warnings: tuple[str, ...]) -> Seeds:
+def _seeds(state: State, found: FloatArray, warnings: tuple[str, ...]) -> SeedsOf[State]:
     """What the generators start from, given how likely each superpixel is foreground."""
     if state.hinted is not None:
         found = state.hinted.over(found)
@@ -121,7 +121,7 @@ def _seeds(state: State, found: FloatArray, warnings: tuple[str, ...]) -> Seeds:
     is_foreground = found > 0.5
     share = float((state.regions.sizes * is_foreground).sum() / state.regions.sizes.sum())
     sure = np.abs(2 * found - 1) * np.where(is_foreground, 1 + 1 / max(3 * share, _RAREST), 1)
-    return Seeds(
+    return SeedsOf(
         targets={
             "label": Painted(state.regions, is_foreground.astype(np.float32)),
             "sure": Painted(state.regions, sure.astype(np.float32)),
@@ -134,9 +134,9 @@ def _seeds(state: State, found: FloatArray, warnings: tuple[str, ...]) -> Seeds:
     )
 
 
-def vote_background_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
+def vote_background_in(window: Window, seeds: SeedsOf[State], render: Render) -> SeedsOf[State]:
     """What the background generator cannot draw is likely not background: voted together with the motion."""
-    state: State = seeds.state
+    state = seeds.state
     if state.by_appearance:
         return seeds
 
@@ -154,9 +154,9 @@ def vote_background_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
     return _seeds(state, guess, seeds.warnings)
 
 
-def vote_mask_in(window: Window, seeds: Seeds, render: Render) -> Seeds:
+def vote_mask_in(window: Window, seeds: SeedsOf[State], render: Render) -> SeedsOf[State]:
     """What the mask network has learned from the clear cases, voted together with what it was taught."""
-    state: State = seeds.state
+    state = seeds.state
     drawn = state.regions.mean(frame["alpha"][..., 0] for frame in render(("alpha",), max(window.size)))
     # It knows looks and places: on water, a mirror image has both of what it mirrors.
     weight = _NETWORK * (1 - water_found(state.decisions))

@@ -13,7 +13,7 @@ from ddvideo.arrays import AnyArray
 from ddvideo.compositing import alpha_over, settle_alpha_over
 from ddvideo.hint_options import HINTS
 from ddvideo.motion.temporal_filter import ObservedFlows, temporal_filter
-from ddvideo.tasks.contract import Conclusion, Layer, Memory, Phase, Render, Seeds, Task, Term, Window
+from ddvideo.tasks.contract import Conclusion, Layer, Memory, PhaseOf, Render, SeedsOf, TaskOf, Term, Window
 from ddvideo.tasks.segment.consensus import anchor_memory
 from ddvideo.tasks.segment.full_size import finish
 from ddvideo.tasks.segment.observe import observe
@@ -31,9 +31,9 @@ _STEADIED = 0.7
 """Part of alpha that stays from frame to frame where the flow is sure."""
 
 
-def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
+def _conclude(window: Window, seeds: SeedsOf[State], render: Render | None, memory: Memory | None) -> Conclusion:
     """What was voted last, steadied along the flow: the outlines of superpixels differ from frame to frame."""
-    state: State = seeds.state
+    state = seeds.state
     voted = list(Painted(state.regions, state.likelihood))
     alpha = temporal_filter(voted, ObservedFlows(window, -1), ObservedFlows(window, 1), memory=_STEADIED).astype(
         np.float16
@@ -61,7 +61,7 @@ def _memory(window: Window, state: State) -> dict[str, AnyArray]:
     }
 
 
-SEGMENT = Task(
+SEGMENT = TaskOf[State](
     name="segment",
     layers=(
         Layer(name="foreground", channels=3, generator=None),
@@ -81,7 +81,7 @@ SEGMENT = Task(
     observe=observe,
     seed=seed,
     phases=(
-        Phase(
+        PhaseOf[State](
             name="background",
             steps=160,
             terms=(Term(name="reconstruction", weight=1.0, layers=("background",), options={"knee": 0.1}),),
@@ -89,7 +89,7 @@ SEGMENT = Task(
             size_px=BACKGROUND_PX,
             reseed=vote_background_in,
         ),
-        Phase(
+        PhaseOf[State](
             name="mask",
             steps=250,
             terms=(Term(name="agreement", weight=1.0, layers=("alpha",), target="label", trust="sure"),),
@@ -98,7 +98,7 @@ SEGMENT = Task(
             pairs=4,
             reseed=vote_mask_in,
         ),
-        Phase(
+        PhaseOf[State](
             name="plate",
             steps=80,
             terms=(Term(name="reconstruction", weight=1.0, layers=("background",), target="behind"),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 import cv2
 import numpy as np
@@ -13,17 +14,17 @@ from ddvideo.config import Settings
 from ddvideo.errors import UsageError
 from ddvideo.motion.flow import to_grey
 from ddvideo.motion.flow_chains import Flows, more_consistent, neighbour_flows, with_far_ones
-from ddvideo.tasks.contract import Memory, Motion, Render, Seeds, Window
+from ddvideo.tasks.contract import Memory, Motion, Render, SeedsOf, Window
 from ddvideo.tasks.separate.frame_pairs import scene_change, weighted_pairs
 from ddvideo.tasks.separate.reflection_motion import drift, fine_detail, registered_mean
 
 __all__ = [
     "FIT_PX",
-    "NO_REFLECTION",
     "OPTIONS",
     "ROUNDS",
     "SEEN_NOTHING",
     "State",
+    "Unfitted",
     "fit_size",
     "measure_flow_again",
     "pictures_of",
@@ -46,13 +47,19 @@ _NOTHING_MOVES = (
     "nothing moves across the scene, so that motion does not tell what is reflected: "
     "the result is a guess by single frames"
 )
-NO_REFLECTION = "nothing"
-"""State of frames without a reflection; and of those spread over a long shot, which are too far apart to be fitted: its
-chunks are, each for itself."""
 _FAINTEST = 0.010
 """Change along the scene's flow, of 1, between the frames that are farthest apart, below which nothing reflects."""
 OPTIONS = {"rounds": ROUNDS, "far": True, "learned_motion": True}
 """How often the flow is measured again, whether frames far apart are compared, whether the motion is learned."""
+
+
+class Unfitted(Enum):
+    """Why nothing is fitted to a window; the state of its seeds then."""
+
+    NO_REFLECTION = auto()
+    """There is none; or the frames are spread over a long shot, whose chunks are fitted each for itself."""
+    NO_MOTION = auto()
+    """Nothing moves across the scene: a reflection is guessed from single frames."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,7 +76,7 @@ class State:
     """So many fits along the transmission's flow are still to come."""
 
 
-def seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
+def seed(window: Window, memory: Memory | None, settings: Settings) -> SeedsOf[State | Unfitted]:
     """Frame pairs along the scene's flow, and the reflection's drift; nothing to fit where motion tells nothing.
 
     Raises:
@@ -80,9 +87,9 @@ def seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
         raise UsageError(f"separate: option rounds lies between 1 and {ROUNDS}, not at {options['rounds']}")
     count = len(window.indices)
     if settings.together or count == 1:
-        return Seeds(is_enough=True)
+        return SeedsOf(is_enough=True, state=Unfitted.NO_MOTION)
     if window.indices[-1] - window.indices[0] >= count:
-        return Seeds(is_enough=True, state=NO_REFLECTION)
+        return SeedsOf(is_enough=True, state=Unfitted.NO_REFLECTION)
     size = fit_size(window)
     detail = neighbour_flows([fine_detail(frame) for frame in window.frames], size)
     pictures = pictures_of(window, size)
@@ -91,10 +98,10 @@ def seed(window: Window, memory: Memory | None, settings: Settings) -> Seeds:
     pairs = weighted_pairs(pictures, flows)
     scene_moves = _relative_way(flows, np.zeros_like(speeds)) >= _LEAST_WAY_PX
     if options["far"] and scene_moves and scene_change(pictures, pairs) < _FAINTEST:
-        return Seeds(is_enough=True, state=NO_REFLECTION, warnings=(f"{where(window)}: {SEEN_NOTHING}",))
+        return SeedsOf(is_enough=True, state=Unfitted.NO_REFLECTION, warnings=(f"{where(window)}: {SEEN_NOTHING}",))
     if count < _SHORTEST or _relative_way(flows, speeds) < _LEAST_WAY_PX:
-        return Seeds(is_enough=True, warnings=(f"{where(window)}: {_NOTHING_MOVES}",))
-    return Seeds(
+        return SeedsOf(is_enough=True, state=Unfitted.NO_MOTION, warnings=(f"{where(window)}: {_NOTHING_MOVES}",))
+    return SeedsOf(
         motions={"reflection": _motion(speeds, size, learned=options["learned_motion"])},
         pairs=pairs,
         state=State(size=size, detail=detail, gaps=_FAR if options["far"] else (), rounds=options["rounds"] - 1),
@@ -143,10 +150,10 @@ def _motion(speeds: FloatArray, size: tuple[int, int], *, learned: bool) -> Moti
     return Motion(matrices=matrices, bounds=np.array([-reach, -reach, reach, reach], np.float32), learned=learned)
 
 
-def measure_flow_again(window: Window, seeds: Seeds, render: Render) -> Seeds:
+def measure_flow_again(window: Window, seeds: SeedsOf[State | Unfitted], render: Render) -> SeedsOf[State | Unfitted]:
     """Links along the flow of the transmission that has come out so far."""
-    state: State = seeds.state
-    if state.rounds == 0:
+    state = seeds.state
+    if isinstance(state, Unfitted) or state.rounds == 0:
         return replace(seeds, is_enough=True)
     rendered = render(("reflection",), FIT_PX)
     scene = [

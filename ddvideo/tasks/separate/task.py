@@ -24,20 +24,21 @@ from ddvideo.tasks.contract import (
     Memory,
     Neighbourhood,
     Observation,
-    Phase,
+    PhaseOf,
     Render,
-    Seeds,
-    Task,
+    SeedsOf,
+    TaskOf,
     Term,
     Window,
 )
 from ddvideo.tasks.separate.frame_pairs import SOFTNESS, motion_contrast, unexplained_share
 from ddvideo.tasks.separate.seeds import (
     FIT_PX,
-    NO_REFLECTION,
     OPTIONS,
     ROUNDS,
     SEEN_NOTHING,
+    State,
+    Unfitted,
     fit_size,
     measure_flow_again,
     pictures_of,
@@ -57,7 +58,7 @@ _TOLD_APART = (0.77, 0.83), (0.1, 0.3)
 _HARDLY_A_REFLECTION = "little speaks for a reflection; only a part of it was taken away"
 _MEETS = Term(name="coherence", weight=1.0, layers=("transmission",), options={"softness": SOFTNESS})
 _FAINT = Term(name="energy", weight=0.03, layers=("reflection",))
-_ROUND = Phase(
+_ROUND = PhaseOf[State | Unfitted](
     name="round",
     steps=200,
     terms=(_MEETS, _FAINT),
@@ -78,7 +79,9 @@ def _derive(frame: FloatArray, drawn: Layers) -> Layers:
     return {"transmission": frame - drawn["reflection"]}
 
 
-def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memory | None) -> Conclusion:
+def _conclude(
+    window: Window, seeds: SeedsOf[State | Unfitted], render: Render | None, memory: Memory | None
+) -> Conclusion:
     warnings = list(seeds.warnings)
     if render is not None:
         drawn = np.stack([frame["reflection"] for frame in render(("reflection",), FIT_PX)])
@@ -91,7 +94,7 @@ def _conclude(window: Window, seeds: Seeds, render: Render | None, memory: Memor
         drawn *= np.float32(trust)
         if trust < 1:
             warnings.append(f"{where(window)}: {SEEN_NOTHING if trust == 0 else _HARDLY_A_REFLECTION}")
-    elif seeds.state is NO_REFLECTION:
+    elif seeds.state is Unfitted.NO_REFLECTION:
         drawn = np.zeros((len(window.indices), *fit_size(window), 3), np.float32)
     else:
         drawn = np.stack([still_reflection(picture) for picture in pictures_of(window, fit_size(window))])
@@ -120,7 +123,7 @@ def _finish(footage: Footage) -> Iterator[Mapping[str, FloatArray]]:
         yield settle_additive(frame, {"transmission": frame - reflection, "reflection": reflection})
 
 
-SEPARATE = Task(
+SEPARATE = TaskOf[State | Unfitted](
     name="separate",
     layers=(
         Layer(name="transmission", channels=3, generator=None),
