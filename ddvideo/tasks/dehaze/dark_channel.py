@@ -1,4 +1,4 @@
-"""What a hazy frame tells by itself: how little it can be hazed, pixel by pixel, and the colour of the haze."""
+"""The dark channel of hazy frames: the transmission's lower bound, the airlight, and whether there is haze."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _BAR = 20
 _BAR_MARGIN_PX = 2
 
 _CELLS = (6, 8)
-"""Rows and columns of the parts of a picture that are asked for something black."""
+"""Rows and columns of the raster in whose cells something black is looked for."""
 _BLACK = 0.05
 _BLACK_QUANTILE = 0.02
 _FLAT = 2 / 255
 
 _GENEROUS = 4
-"""A frame is asked for so many times its part: a hazed frame may take that of clearer ones."""
+"""Each frame offers this many times its share of the most hazed pixels: a hazed one may stand in for clear ones."""
 _BRIGHTNESS = (0.85, 0.95)
 """Percentiles of brightness, among the most hazed pixels, between which the haze's colour is taken."""
 
@@ -63,7 +63,9 @@ def patch_minimum(frame: ByteArray, *, patch_px: int = 15) -> ByteArray:
 
 
 def least_transmission(minimum: ByteArray, airlight: FloatArray, *, kept: float = 0.05) -> FloatArray:
-    """Transmission of a patch whose darkest channel would be black without haze; of any other it is the lower bound.
+    """Lower bound of the transmission: ``1 - (1 - kept) min over channels of minimum / (255 airlight)``, at least 0.
+
+    It is exact where the patch's darkest channel would be black without haze.
 
     Args:
         minimum: ``(h, w, 3)`` from :func:`patch_minimum`.
@@ -108,7 +110,7 @@ def opaque_colour(frames: Iterable[ByteArray], minima: Iterable[ByteArray], *, s
 
 
 def black_share(frames: Sequence[ByteArray]) -> float:
-    """In how many parts of the picture something nearly black is seen: over haze there is none, near or far.
+    """Share of the picture's cells in which something nearly black is seen: through haze nothing looks black.
 
     Args:
         frames: ``(h, w, 3)`` RGB uint8; a part counts as one over all frames.

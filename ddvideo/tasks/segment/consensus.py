@@ -1,4 +1,4 @@
-"""Non-local consensus: what looks alike, anywhere in a shot, is of one layer."""
+"""Non-local consensus: superpixels that look alike, anywhere in a shot, vote for each other's layer."""
 
 from __future__ import annotations
 

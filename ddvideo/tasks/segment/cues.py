@@ -1,4 +1,4 @@
-"""What speaks for a superpixel being foreground, and how far each of it is to be believed."""
+"""The cues that a superpixel is foreground, how far each is trusted, and the score that they add up to."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _TRUST, _WATER_FOUND = "trust_motion", "water"
 
 _VOTES, _SHORT_VOTES, _FEW_VOTES = 60, 15, 3
 _SLOW_PX = 0.5
-"""A motion of its own that is so many pixels a frame fast is worth as much as none at all in telling what is solid."""
+"""Restlessness is divided by ``1 + speed / this``: what moves on its own is seen less well from frame to frame."""
 _SOLID, _WATER = 0.07, 0.24
 """Restlessness of solid things and of water: the two hardly differ from clip to clip."""
 _LOOKS = (0.3, 0.7)
-"""What does not stand out by its looks at all still counts so much; the rest goes with how clearly it does."""
+"""Evidence is multiplied by ``a + b * standout``."""
 _RELIABLE = (0.35, 0.45)
-"""From here on motion that superpixels of like looks agree on is used, and believed in full."""
+"""Agreement (see :func:`reliability`) at which motion begins to be used, and at which it is trusted in full."""
 _AGREES = (0.5, 0.75)
-"""Likewise for what the background cannot explain: its correlation with the motion."""
+"""Correlation with the motion at which the background's error begins to be used, and is trusted in full."""
 _CALMER = (1.1, 1.2)
-"""By so much calmer what is left has to be, for what restlessness takes away to be water."""
+"""There is water where the foreground fits this many times better once restless parts are left out: from, in full."""
 _GENERATOR = 1.2
 _AROUND_OTSU = (0.4, 1.1)
 _LEAST_TOP = 0.4
@@ -39,7 +39,8 @@ _LEAST_TOP = 0.4
 _SMOOTHED_FRAMES = 2.0
 _BESIDES = ("residual_px", "unfit_far")
 _FASTEST, _AWAKE, _LEAST_AWAKE = 0.9, 0.05, 0.01
-"""A frame in which all moves slower than that part of the speed of the shot's fastest tenth says little of motion."""
+"""A frame counts less where its speed is below the second number times the shot's quantile (first number) of speeds;
+the third is its least weight."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,10 +90,10 @@ def over_top(values: FloatArray, name: str, decisions: Decisions, quantile: floa
 
 
 def score(cues: Cues, consensus: Consensus, regions: Regions, decisions: Decisions, name: str) -> FloatArray:
-    """How likely each superpixel moves on its own, voted; about 1 on the foreground, whichever frame: ``(N,)``.
+    """The score of every superpixel, voted: ``(N,)``, about 1 on the foreground of any frame.
 
-    Cues of motion (and, once it is fitted, of the background generator) are added, each as far as it is believed, and
-    weighed by the looks. Where there is water, only what is solid and sharp is left of that.
+    ``(trust * motion + barrier + generator) * looks * centre``; ``generator`` is the background generator's error, once
+    that is fitted. Where there is water, the score is multiplied by ``solid^2 * sharpness``.
 
     Args:
         cues: of all superpixels.

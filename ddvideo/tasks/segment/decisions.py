@@ -1,4 +1,4 @@
-"""Numbers that are decided once for a shot, and taken over by its chunks."""
+"""Numbers (scales, trusts, thresholds) that a shot's prior decides and the shot's chunks take over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PREFIX = "decided_"
 
 
 class Decisions:
-    """Decided where they are first asked for, unless they were given.
+    """Each number is decided where it is first asked for, unless it was given.
 
     Args:
         given: what :meth:`arrays` was for another window of the shot, among other things; None where nothing is given.

@@ -1,4 +1,4 @@
-"""What a frame's motion tells: where something moves on its own, and whether it holds together."""
+"""Cues from a frame's optical flow: where something moves on its own, and whether it looks the same along the flow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where superpixels lie, seen from the region that is hinted at."""
+"""The position of superpixels relative to the likely foreground: offset from its centre over its spread."""
 
 from __future__ import annotations
 

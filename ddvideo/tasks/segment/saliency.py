@@ -1,4 +1,4 @@
-"""What a frame's appearance alone tells: what stands out from its border, and what lies near the middle."""
+"""Cues from a single frame's looks: what differs from the frame's border, what lies near the middle, what is sharp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where to cut a score in two: Otsu's threshold, moved to where the cut changes least."""
+"""The threshold of a score: Otsu's, moved to where the area above it changes least."""
 
 from __future__ import annotations
 

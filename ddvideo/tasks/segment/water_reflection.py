@@ -1,4 +1,4 @@
-"""The mirror image of what floats: what lies below a level line and looks like what lies above it, upside down."""
+"""Reflections on water: the part of a foreground below a level line that looks like the part above, upside down."""
 
 from __future__ import annotations
 

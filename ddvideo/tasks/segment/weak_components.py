@@ -1,4 +1,4 @@
-"""Parts of a frame that are likely foreground, but far fainter than the foremost one."""
+"""Connected parts of the foreground whose score is far below that of the strongest part are taken for background."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LEFT = 0.2
 
 
 def without_weak_components(likelihood: FloatArray, scores: FloatArray, regions: Regions) -> FloatArray:
-    """Take what is fainter than the foremost part, and not near it, for background.
+    """Lower the likelihood of parts that lie apart from the strongest one and have less than a share of its score.
 
-    A hysteresis, as in edge detectors: the threshold that holds an object together with its thin parts lets through
-    also what only resembles it; an object of its own has a clear core.
+    This is hysteresis, as in edge detectors: a threshold low enough for an object's thin parts also lets through what
+    only resembles the object; an object of its own has a core with a high score.
 
     Args:
         likelihood: ``(N,)`` of being foreground.

@@ -1,4 +1,4 @@
-"""Pairs of frames that show one scene, near and far: how far to believe them, and what a layer over it explains."""
+"""Pairs of frames, near and far, with the scene's flow between them: weights, and how much a reflection explains."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ddvideo.tasks.contract import FramePair
 __all__ = ["SOFTNESS", "motion_contrast", "scene_change", "unexplained_share", "weighted_pairs"]
 
 SOFTNESS = 0.02
-"""Differences of a picture's values that are larger are thought to be something else."""
+"""Scale of the robust loss: larger differences are taken for something other than noise."""
 _NOISE = 0.01
 """Of a picture's values."""
 _FLOW_ERROR_PX = 0.3
 """Of a flow that comes back to where it started; the scene's slope makes it an error of the picture."""
 _BELIEVED = 0.3
-"""Weight of a flow that is believed."""
+"""A flow with at least this weight is trusted."""
 _LOOKED_AT = 7
-"""Of so many links one is looked at."""
+"""One of this many pairs is looked at."""
 
 
 def weighted_pairs(scene: Sequence[FloatArray], flows: Flows) -> list[FramePair]:
@@ -50,7 +50,7 @@ def weighted_pairs(scene: Sequence[FloatArray], flows: Flows) -> list[FramePair]
 
 
 def scene_change(pictures: Sequence[FloatArray], pairs: Sequence[FramePair]) -> float:
-    """Median of what changes along the flow between frames far apart, where the flow can be believed.
+    """Median change along the flow between the frames that are farthest apart, where the flow is trusted.
 
     Args:
         pictures: ``(h, w, 3)`` in [0, 1], by the rows of the window.
@@ -87,7 +87,7 @@ def motion_contrast(reflection: FloatArray, pairs: Sequence[FramePair]) -> float
 
 
 def unexplained_share(pictures: Sequence[FloatArray], reflection: FloatArray, pairs: Sequence[FramePair]) -> float:
-    """Share of what pictures change by along the scene's flow that is still there without the reflection.
+    """Change along the scene's flow of the pictures less the reflection, over that of the pictures: 0 to about 1.
 
     Args:
         pictures: ``(h, w, 3)`` in [0, 1], by the rows of the window.

@@ -1,4 +1,4 @@
-"""What moves across a scene on its own: how a reflection drifts, told by what the scene's motion leaves unexplained."""
+"""How a reflection moves across the scene: measured on the pictures less their mean along the scene's flow."""
 
 from __future__ import annotations
 

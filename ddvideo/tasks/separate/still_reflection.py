@@ -1,4 +1,4 @@
-"""What one picture tells of a pane's reflection: soft where the scene is sharp, apart from its edges, of other hues."""
+"""A reflection guessed from one picture: it is soft, its edges lie apart from the scene's, and its hues differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flat piece of a mark over one image: of all blends that it may have, the one that its outline speaks for."""
+"""A flat piece of a mark over one image: of many blends, the one that explains its own outline best."""
 
 from __future__ import annotations
 

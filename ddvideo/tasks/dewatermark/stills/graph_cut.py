@@ -1,4 +1,4 @@
-"""Which pixels a flat mark of known strength and colour covers: a cut through a graph of neighbours."""
+"""The pixels that a flat mark of known strength and colour covers: a minimum cut of a graph of neighbouring pixels."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _UNITS = 100
 def cut_mask(image: FloatArray, region: BoolArray, gain: float, offset: AnyArray) -> BoolArray:
     """Pixels ``(h, w)`` of a mark under which a scene's colour ``C`` is seen as ``gain * C + offset``.
 
-    Neighbours are alike where both or neither are covered, and alike once the mark is taken off where one is. With the
-    cost ``log(1 + d^2 / noise^2)`` of what they differ by, the best choice for all pixels at once is a minimum cut: a
-    cost of one kind of edge that would forbid this is raised to the least that does not.
+    Two neighbours cost ``log(1 + d^2 / noise^2)``, where ``d`` is the difference of their colours: as they are seen if
+    both or neither are covered, and with the mark taken off the covered one if only one is. The cheapest choice for all
+    pixels at once is a minimum cut. Costs that are not submodular are raised to the least that is.
 
     Args:
         image: ``(h, w, 3)`` in [0, 1].

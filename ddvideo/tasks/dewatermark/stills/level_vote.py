@@ -1,4 +1,4 @@
-"""The alpha of a flat mark over a single image, by a vote of the pixels on both sides of its edges."""
+"""The alpha of a flat mark over a single image: pixel pairs across edges vote for the step of ``log(1 - alpha)``."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ def supported(
     level: float,
     least_share: float = 0.15,
 ) -> BoolArray:
-    """``(h, w)``: parts of what is nearer to a level than to none of which enough of the outline steps by that level.
+    """Connected parts whose outline agrees with a level of alpha, ``(h, w)``.
+
+    Parts are the connected components of ``log_clear < level / 2``. A part is kept where at least ``least_share`` of
+    the pixel pairs across its outline step by that level.
 
     Args:
         image: ``(h, w, 3)`` in [0, 1].

@@ -1,4 +1,4 @@
-"""A mark of flat pieces over one image, taken off piece by piece: each uncovers the outline of the next."""
+"""A mark of flat pieces over one image, taken off piece by piece: without one piece, the outline of the next shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The colours a mark may have, as trials for a fit: one for all of it, or flat pieces that a rough fit shows."""
+"""The colours that a mark may have: one for all of it, or several flat pieces, which a rough fit shows."""
 
 from __future__ import annotations
 

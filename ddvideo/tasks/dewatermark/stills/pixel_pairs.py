@@ -1,4 +1,4 @@
-"""Neighbouring pixels in and around a region, their differences, and what has given differences within the region."""
+"""Pairs of neighbouring pixels in a region: their differences, and the values that have given differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strengths and colours that a flat mark over one image may have, as pairs of pixels across its edges tell them."""
+"""Blends ``gain * C + offset`` that a flat mark over one image may be, from pixel pairs across its edges (RANSAC)."""
 
 from __future__ import annotations
 

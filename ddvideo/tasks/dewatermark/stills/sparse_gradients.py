@@ -1,4 +1,7 @@
-"""Alpha and colours of a mark for which the scenes behind it have the fewest edges: steps of an alternation."""
+"""Alpha and colours of a mark, chosen so that the images without it have the fewest edges.
+
+The functions are the steps of an alternation: alpha for known colours, colours for known alpha.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,10 @@ __all__ = [
 ]
 
 NOISE = 0.008
-"""Differences of neighbours below this are none."""
+"""Standard deviation of the noise: smaller differences of neighbours are no edges."""
 _HALF_STEP = 1.5 / 255
 _CONTRAST = 0.3
-"""Between a mark and a scene, as a rule: changes of ``log(1 - alpha)`` times this are ones of the colour."""
+"""Usual contrast of a mark and its scene: a change of ``log(1 - alpha)`` times this is a change of colour."""
 _LEAST_LOG = -4.0
 _BEYOND = 0.02
 """A scene's colours may seem to leave [0, 1] by so much of the image's."""
@@ -38,7 +41,7 @@ _LEAST_LEVEL = 0.06
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
-    """Alpha as ``log(1 - alpha)``, ``(h, w)``, and by how much fewer edges are left with it: a log likelihood ratio."""
+    """``log(1 - alpha)``, ``(h, w)``, and the log likelihood ratio of the edges with and without the mark."""
 
     log_clear: AnyArray
     gain: float
@@ -122,7 +125,7 @@ def lowest_log_clear(images: FloatArray, colour: FloatArray) -> AnyArray:
 
 
 def _reach(pairs: PixelPairs, size: FloatArray, sign: BoolArray) -> AnyArray:
-    """What a difference of logarithms is worth as one of colours; nothing where the mark's colour lies between."""
+    """Factor from differences of ``log |W - I|`` to ones of colours; 0 where the mark's colour lies in between."""
     first, second = pairs.ends(size)
     one, other = pairs.ends(sign)
     return np.asarray(np.minimum(first, second) * (one == other))

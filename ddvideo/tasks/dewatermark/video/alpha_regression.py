@@ -1,4 +1,4 @@
-"""Alpha and colour of a mark, from what the scene that moves behind it lets tell."""
+"""Alpha and colour of a mark by regression: a pixel changes ``1 - alpha`` times as much as the scene behind it."""
 
 from __future__ import annotations
 
@@ -52,9 +52,10 @@ def fit_mark(
 ) -> Mark:
     """Alpha and colour of a constant mark over a scene that moves.
 
-    In turn, the scene behind the mark is carried in from frames that saw it without the mark, or saw it better; and the
-    mark is what the frames differ by from that. Two independent predictions of each pixel, from before and from after,
-    make its slope free of the bias that errors in a single one would give (instrumental variables).
+    Two steps alternate. The scene behind the mark is predicted from frames that saw it without the mark, or saw it
+    better. Then each pixel's values are regressed on its predictions: the slope is ``1 - alpha``, and the offset is
+    ``alpha * colour``. Errors in a regressor flatten a slope; two independent predictions of each pixel, from earlier
+    and from later frames, free it of that bias (instrumental variables).
 
     Args:
         frames: ``(h, w, 3)`` uint8, a part of the picture with some of the surroundings.

@@ -1,4 +1,4 @@
-"""Where a mark is: edges that stay as they are while the scene behind them moves across them."""
+"""Where a mark is: at edges that stay the same while the scene moves across them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a fitted mark has an outline: a mark ends at edges that stay, where an error of the scene fades out."""
+"""Drops parts of a fitted mark without an outline: a mark ends at constant edges, an error of the fit fades out."""
 
 from __future__ import annotations
 

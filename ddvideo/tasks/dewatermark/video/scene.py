@@ -1,4 +1,4 @@
-"""The scene behind a known mark: what shows through, and what other frames say, carried along the motion."""
+"""The scene behind a known mark: what shows through it, and what other frames show, carried along the flow."""
 
 from __future__ import annotations
 

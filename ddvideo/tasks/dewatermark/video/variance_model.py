@@ -1,4 +1,4 @@
-"""How far off what is known of the scene is, as a frame, those before and those after it tell of each other."""
+"""The variance of what is known of the scene, from how far a frame and its two predictions lie apart."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ _LEAST_GROWTH = 0.2
 def corrected_variances(
     measured: Sequence[Measured], predicted: Iterable[Pair], where: BoolArray, shown: Sequence[bool]
 ) -> list[Measured]:
-    """What frames tell by themselves, with the variance that it turns out to have.
+    """The frames' own measurements, with variances that are corrected by what was observed.
 
-    Of three things that err independently of each other (a frame, those before it, those after it), how far they lie
-    apart tells the variance of each: ``E (a - b)(a - c) = Var a``. A wrong alpha or colour of the mark counts with it,
-    and so does what compression leaves at its edges.
+    A frame ``a``, its prediction from earlier frames ``b`` and that from later frames ``c`` err independently, so that
+    ``E (a - b)(a - c) = Var a``. The variance includes errors of the mark's alpha and colour, and compression.
 
     Args:
         measured: frame by frame, with a variance as far as it is known.
@@ -59,9 +58,9 @@ def corrected_variances(
 
 
 def step_growth(predicted: Iterable[Pair]) -> FloatArray:
-    """By how much the error that a step along the motion adds differs from what is taken for it, ``(h, w)``.
+    """Factor on the variance that a step along the flow adds, ``(h, w)``: more on water than on a wall.
 
-    What is predicted from before and from after differs by the errors of both: more on water than on a wall.
+    It is the mean of ``(b - c)^2 / (Var b + Var c)``, where ``b`` and ``c`` are the two predictions.
 
     Args:
         predicted: frame by frame.

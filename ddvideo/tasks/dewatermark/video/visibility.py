@@ -1,4 +1,4 @@
-"""When a mark shows: how much of its edges each frame has."""
+"""When a mark shows: how much of it each frame has, in [0, 1], by its edges and, in a fade, by its colours."""
 
 from __future__ import annotations
 

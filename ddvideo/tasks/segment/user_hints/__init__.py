@@ -1,1 +1,1 @@
-"""What a user marks as foreground and background, and what it says of the superpixels that are not marked."""
+"""What a user hints at as foreground and background, and what follows for all other superpixels."""

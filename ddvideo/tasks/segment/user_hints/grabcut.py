@@ -1,4 +1,4 @@
-"""A frame of which a part is marked, cut in two as a whole."""
+"""A frame in which only a part is hinted at, cut into foreground and background as a whole (GrabCut)."""
 
 from __future__ import annotations
 

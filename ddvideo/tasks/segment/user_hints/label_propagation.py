@@ -1,4 +1,4 @@
-"""What is known of some superpixels of a shot, carried to all that look alike."""
+"""Label propagation: known superpixels of a shot pass their labels on to all that look alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROUNDS = 60
 _SURE = 0.6
 """A superpixel of which so much is foreground (background) is known to be that."""
 _REACHED = 0.02
-"""Where so little comes from known superpixels, hints and what is found without them count alike."""
+"""Reach at which the propagated likelihood has half of its full weight."""
 _CLIP = 1e-3
 
 
@@ -43,10 +43,10 @@ def labels_of(share: FloatArray) -> FloatArray:
 def propagate_labels(
     features: Sequence[FloatArray], labels: FloatArray, elsewhere: Known
 ) -> tuple[FloatArray, FloatArray]:
-    """Let what is known go on to what looks alike, near or far in time, and from there on.
+    """Propagate labels over the graph of superpixels that look alike, near or far in time.
 
-    Known superpixels keep what they are; every other one takes the mean of its likes, again and again, which goes
-    towards the harmonic function between the known. What is known elsewhere is asked by every frame directly.
+    ``f <- W f``, again and again, with the known superpixels held; this tends to the harmonic function. Superpixels
+    that are known elsewhere are neighbours of every frame directly.
 
     Args:
         features: per frame ``(n_t, D)``.
@@ -69,7 +69,9 @@ def propagate_labels(
 
 
 def combine_log_odds(likelihood: FloatArray, propagated: FloatArray, reach: FloatArray, *, trust: float) -> FloatArray:
-    """A likelihood found without hints, and the one that is told by them: log odds are averaged.
+    """Mean of the log odds of a likelihood found without hints and of the propagated one, as a likelihood ``(N,)``.
+
+    The propagated one has the weight ``trust * reach / (reach + 0.02)``.
 
     Args:
         likelihood: ``(N,)``.

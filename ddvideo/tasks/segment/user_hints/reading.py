@@ -1,4 +1,4 @@
-"""What a user has marked as foreground and background, frame by frame, at working size."""
+"""A user's hints, read from their files: foreground and background of each frame, at working size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BRIGHT = 0.5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FrameHint:
-    """What is marked in one frame; maps are ``(h, w)``."""
+    """What is hinted at in one frame; maps are ``(h, w)``."""
 
     foreground: BoolArray
     background: BoolArray
@@ -32,7 +32,7 @@ class FrameHint:
 def read_hints(
     options: Mapping[str, Any], indices: Sequence[int], size: tuple[int, int], full_size: tuple[int, int]
 ) -> dict[int, FrameHint]:
-    """Marks by row of a window, of the rows that have any.
+    """Hints by row of a window, of the rows that have any.
 
     Args:
         options: see :data:`HINTS`.

@@ -1,4 +1,4 @@
-"""What a user's hints make of a window: known superpixels, and what they tell of the others."""
+"""A user's hints in a window: known superpixels, and the labels that propagate from them to all others."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ddvideo.types import Shot
 __all__ = ["WindowHints", "gather_hints", "hint_key_frames"]
 
 _COMPLETED = 3
-"""Marks in at most so many frames of a window are completed; where there are more, they speak for themselves."""
+"""Hints are completed by GrabCut where at most this many frames of a window have any."""
 _ANCHOR_FRAMES = 4
 _TOLD, _COMPLETED_BY_US = 0.7, 0.5
-"""Trust in what is carried from marks of both sides, and of one that were completed to a whole frame."""
+"""Trust in labels from hints of foreground and background, and from hints of one of them that were completed."""
 _VALUES, _WEIGHTS, _TRUST = "hint_values", "hint_weights", "hint_trust"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WindowHints:
-    """What hints tell of a window; arrays are ``(N,)``."""
+    """Propagated hints of a window; arrays are ``(N,)``."""
 
     propagated: FloatArray
     """How likely each superpixel is foreground."""
@@ -80,7 +80,7 @@ def gather_hints(
         window: the frames.
         regions: their superpixels.
         features: per frame ``(n_t, D)``, by which superpixels are compared.
-        guess: ``(N,)``, more than one half where the foreground is likely: what single marks are completed with.
+        guess: ``(N,)``, more than one half where the foreground is likely: what single hints are completed with.
         settings: their options name the hints.
         memory: what the shot's prior has made of them.
 
