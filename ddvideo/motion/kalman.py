@@ -24,7 +24,7 @@ _GATE = 9.0
 
 
 def kalman_filter(
-    measured: Iterable[Measured], links: Sequence[TrustedFlow | None], growth: FloatArray | None = None
+    measured: Iterable[Measured], flows: Sequence[TrustedFlow | None], growth: FloatArray | None = None
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Predict each frame from those before it, without what is measured in the frame itself.
 
@@ -33,7 +33,7 @@ def kalman_filter(
 
     Args:
         measured: frame by frame.
-        links: per frame the flow to the frame before it; None where there is none.
+        flows: per frame the flow to the frame before it; None where there is none.
         growth: ``(h, w)``: factor on the variance that each step along the flow adds; 1 where it is left out.
 
     Yields:
@@ -41,12 +41,12 @@ def kalman_filter(
     Source: Kalman, J. Basic Engineering 1960; recursion along trajectories as in Dubois and Sabri, 1984.
     """
     state: Measured | None = None
-    for (values, variance), link in zip(measured, links, strict=True):
-        if state is None or link is None:
+    for (values, variance), step in zip(measured, flows, strict=True):
+        if state is None or step is None:
             yield np.zeros_like(values), np.zeros_like(variance)
             state = values, variance
             continue
-        flow, trust = link
+        flow, trust = step
         predicted = backward_warp(state[0], flow, cubic=True)
         added = np.float32(_DRIFT**2) + np.float32(_LOST**2) * (1 - trust) ** 2
         spread: FloatArray = backward_warp(state[1], flow) + (added if growth is None else growth * added)

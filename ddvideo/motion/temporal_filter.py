@@ -47,15 +47,15 @@ def temporal_filter(
     Source: recursive filtering along motion trajectories, Dubois and Sabri, IEEE Trans. Communications 1984.
     """
     out = np.zeros((len(maps), *maps[0].shape), np.float32)
-    for order, links in ((range(len(maps)), back), (range(len(maps) - 1, -1, -1), ahead)):
+    for order, flows in ((range(len(maps)), back), (range(len(maps) - 1, -1, -1), ahead)):
         average: FloatArray | None = None
         for t in order:
-            link, here = links[t], maps[t]
-            if average is None or link is None:
+            step, here = flows[t], maps[t]
+            if average is None or step is None:
                 average = here
             else:
-                kept = np.float32(memory) * np.maximum(link[1], np.float32(trust))
-                average = here + kept * (backward_warp(average, link[0]) - here)
+                kept = np.float32(memory) * np.maximum(step[1], np.float32(trust))
+                average = here + kept * (backward_warp(average, step[0]) - here)
             out[t] += np.float32(0.5) * average
     return out
 

@@ -124,8 +124,8 @@ def predict_scene(measured: Sequence[Measured], ways: Ways, growth: FloatArray |
     back, ahead = ways
     count = len(measured)
     found = Predictions()
-    for way, (order, links) in enumerate(((range(count), back), (range(count - 1, -1, -1), ahead))):
-        for colour, precision in kalman_filter((measured[t] for t in order), [links[t] for t in order], growth):
+    for way, (order, flows) in enumerate(((range(count), back), (range(count - 1, -1, -1), ahead))):
+        for colour, precision in kalman_filter((measured[t] for t in order), [flows[t] for t in order], growth):
             found.colours[way].append(colour.astype(np.float16))
             found.precisions[way].append(precision.astype(np.float16))
     found.colours[1].reverse()
