@@ -16,10 +16,10 @@ from ddvideo.graph.features import appearance
 from ddvideo.graph.neighbours import likeness_graph
 from ddvideo.graph.superpixels import superpixels, to_lab
 from ddvideo.graph.voting import vote
-from ddvideo.hints.appearance import centre_prior
-from ddvideo.hints.regions import Regions
-from ddvideo.hints.threshold import stable_threshold, weighted_otsu
 from ddvideo.media.working import working_frame
+from ddvideo.tasks.segment.regions import Regions
+from ddvideo.tasks.segment.saliency import centre_prior
+from ddvideo.tasks.segment.threshold import stable_threshold, weighted_otsu
 
 __all__ = ["BASELINES", "SECTIONS", "Case", "baselines", "cases_of"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.material import unit
 from benchmarks.reflection_score import Estimate
 from ddvideo.arrays import ByteArray, FloatArray
-from ddvideo.hints.reflection import registered_mean
-from ddvideo.motion.chains import neighbour_flows
 from ddvideo.motion.flow import to_grey
+from ddvideo.motion.flow_chains import neighbour_flows
+from ddvideo.tasks.separate.reflection_motion import registered_mean
 
 __all__ = ["BASELINES", "INPUT", "MEAN", "MINUS", "Baseline"]
 

@@ -9,15 +9,7 @@ import cv2
 import numpy as np
 
 from benchmarks.robust_backdrops import View, enlarged, lake, stream, trunks
-from benchmarks.robust_movers import (
-    Mover,
-    Path,
-    Picture,
-    Swimmer,
-    paint_balloon,
-    paint_boat,
-    paint_tortoise,
-)
+from benchmarks.robust_movers import Mover, Path, Picture, Swimmer, paint_balloon, paint_boat, paint_tortoise
 from ddvideo.arrays import BoolArray, FloatArray
 from sample_clips.camera import SUPERSAMPLE, Camera, down
 from sample_clips.creature import Koi

@@ -27,8 +27,8 @@ from ddvideo.detail.guided import guided_upsample
 from ddvideo.detail.matte import solid_matte
 from ddvideo.fit.clock import Clock
 from ddvideo.fit.reading import gather
-from ddvideo.fit.shared import camera_motion
-from ddvideo.fit.solve import solve
+from ddvideo.fit.shot_prior import camera_motion
+from ddvideo.fit.window_fit import fit_window
 from ddvideo.hardware import thread_count
 from ddvideo.media import open_source
 from ddvideo.metrics import boundary_f, jaccard
@@ -36,9 +36,10 @@ from ddvideo.motion.flow import to_grey
 from ddvideo.motion.homography import CameraTracker
 from ddvideo.recipes import load_recipe, settings_for
 from ddvideo.store import write_json
-from ddvideo.tasks.segment import FAINT_EDGE, SEGMENT
-from ddvideo.tasks.task import Task, check_options
-from ddvideo.tasks.window import Observation, Window
+from ddvideo.tasks.contract import Observation, Task, Window
+from ddvideo.tasks.options import check_options
+from ddvideo.tasks.segment import SEGMENT
+from ddvideo.tasks.segment.full_size import FAINT_EDGE
 from ddvideo.types import Shot
 
 __all__ = ["STAGES", "main"]
@@ -120,8 +121,10 @@ def _measure(clip: Path, sequence: DavisSequence, settings: Settings) -> dict[st
         with _without(stage) as task:
             silent = replace(window, observations=[_silenced(seen, stage.silent) for seen in window.observations])
             options = check_options(task, replace(settings, options={"coupled": stage.phases > 0}))
-            solved = solve(task, silent, settings, options, seed=settings.seed, clock=Clock(), tell=lambda *_: None)
-        found[stage.name] = _score(solved.conclusion.maps["alpha"], window, full, truth)
+            window_fit = fit_window(
+                task, silent, settings, options, seed=settings.seed, clock=Clock(), tell=lambda *_: None
+            )
+        found[stage.name] = _score(window_fit.conclusion.maps["alpha"], window, full, truth)
     return found
 
 
@@ -163,9 +166,9 @@ def _without(stage: Stage) -> Iterator[Task]:
     """The task with the phases of a stage; while it lasts, what the stage keeps stays where it is."""
     with ExitStack() as kept:
         if "faint parts" in stage.keeps:
-            kept.enter_context(patch("ddvideo.tasks.segment.without_faint_parts", _all_parts))
+            kept.enter_context(patch("ddvideo.tasks.segment.seeds.without_weak_components", _all_parts))
         if "mirror images" in stage.keeps:
-            kept.enter_context(patch("ddvideo.tasks.segment.mirror_image", _no_mirror_image))
+            kept.enter_context(patch("ddvideo.tasks.segment.seeds.find_water_reflection", _no_mirror_image))
         yield replace(SEGMENT, phases=SEGMENT.phases[: max(stage.phases, 1)])
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from ddvideo.errors import DDVideoError, DecompositionError, InputError, OutputError, UsageError
 from ddvideo.types import Common
+from ddvideo.version import __version__
 
 if TYPE_CHECKING:
     import os
@@ -32,8 +33,6 @@ __all__ = [
     "segment",
     "separate",
 ]
-
-__version__ = "0.1.0"
 
 
 class Options(Common, total=False):

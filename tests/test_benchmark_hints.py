@@ -10,7 +10,7 @@ import pytest
 from benchmarks import hints
 from benchmarks.davis import read_mask
 from benchmarks.hints import main
-from ddvideo.hints.marks import HINTS
+from ddvideo.hint_options import HINTS
 from ddvideo.media import open_sink, open_source
 from ddvideo.pipeline import decompose
 from tests.benchmark_checks import assert_one_line

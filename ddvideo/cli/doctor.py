@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import click
 
-from ddvideo import __version__
 from ddvideo.cli.console import emit, table
 from ddvideo.text import size_mib
+from ddvideo.version import __version__
 
 __all__ = ["doctor"]
 

@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 import click
 
-from ddvideo import __version__
 from ddvideo.cli.batch import batch
 from ddvideo.cli.console import abandon, make_streams_safe, say, say_error
 from ddvideo.cli.dehaze import dehaze
@@ -25,6 +24,7 @@ from ddvideo.cli.run import run as run_recipe
 from ddvideo.cli.segment import segment
 from ddvideo.cli.separate import separate
 from ddvideo.errors import DDVideoError, DecompositionError, OutputError, UsageError
+from ddvideo.version import __version__
 
 __all__ = ["cli", "main", "run"]
 

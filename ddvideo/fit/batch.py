@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from ddvideo.fit.model import pixel_centres
-from ddvideo.tasks.task import Phase
-from ddvideo.tasks.window import Seeds, Window
+from ddvideo.tasks.contract import Phase, Seeds, Window
 
 __all__ = ["Batch", "Sampler"]
 

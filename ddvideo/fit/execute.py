@@ -6,11 +6,11 @@ import cv2
 import torch
 
 from ddvideo.errors import UsageError
-from ddvideo.fit.chunk import fit_chunk
-from ddvideo.fit.prior import fit_prior
+from ddvideo.fit.chunk_job import fit_chunk
+from ddvideo.fit.prior_job import fit_prior
 from ddvideo.hardware import release_memory
 from ddvideo.tasks import TASKS
-from ddvideo.tasks.task import check_options
+from ddvideo.tasks.options import check_options
 from ddvideo.types import ChunkRecord, Job, PriorJob, PriorRecord, Progress
 
 __all__ = ["execute"]

@@ -19,8 +19,7 @@ from ddvideo.nn import (
     PyramidGenerator,
     RegionGenerator,
 )
-from ddvideo.tasks.task import Layer, Task
-from ddvideo.tasks.window import Motion, Seeds, Window
+from ddvideo.tasks.contract import Layer, Motion, Seeds, Task, Window
 
 __all__ = ["Model", "pixel_centres"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ddvideo.arrays import ByteArray
 from ddvideo.fit.clock import Clock
 from ddvideo.media.working import working_frame
-from ddvideo.tasks.window import Neighbourhood, Observation
+from ddvideo.tasks.contract import Neighbourhood, Observation
 
 if TYPE_CHECKING:
     from ddvideo.media import Source

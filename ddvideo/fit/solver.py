@@ -12,13 +12,12 @@ from torch import Tensor
 
 from ddvideo.errors import DecompositionError
 from ddvideo.fit.batch import Sampler
-from ddvideo.fit.linked import LinkedSampler
 from ddvideo.fit.model import Model
+from ddvideo.fit.pair_sampler import PairSampler
 from ddvideo.fit.stopping import Settling
 from ddvideo.fit.terms import phase_loss
 from ddvideo.nn import GridGenerator, LayerMotion, PyramidGenerator
-from ddvideo.tasks.task import Phase, Task
-from ddvideo.tasks.window import Seeds, Window
+from ddvideo.tasks.contract import Phase, Seeds, Task, Window
 
 __all__ = ["Fitted", "fit"]
 
@@ -136,9 +135,9 @@ def _attempt(
 
 def _sampler(
     window: Window, seeds: Seeds, phase: Phase, device: str, generator: torch.Generator
-) -> Sampler | LinkedSampler:
-    if seeds.links:
-        return LinkedSampler(window, seeds.links, phase, device, generator)
+) -> Sampler | PairSampler:
+    if seeds.pairs:
+        return PairSampler(window, seeds.pairs, phase, device, generator)
     return Sampler(window, seeds, phase, device, generator)
 
 
@@ -150,7 +149,7 @@ def _run_phase(
     task: Task,
     phase: Phase,
     model: Model,
-    sampler: Sampler | LinkedSampler,
+    sampler: Sampler | PairSampler,
     steps: int,
     generator: torch.Generator,
     tell: Callable[[int, float], None],

@@ -19,7 +19,7 @@ from ddvideo.losses import (
     reconstruction_loss,
     smoothness_loss,
 )
-from ddvideo.tasks.task import Phase, Task, Term
+from ddvideo.tasks.contract import Phase, Task, Term
 
 __all__ = ["TERMS", "phase_loss"]
 
@@ -60,7 +60,7 @@ def _smoothness(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
 
 
 def _agreement(term: Term, batch: Batch, drawn: Drawn, task: Task) -> Tensor:
-    """A map follows a hint that may be wrong in places."""
+    """A map follows a target that may be wrong in places."""
     confidence = batch.targets[term.trust] if term.trust else None
     return agreement_loss(drawn[term.layers[0]], _target(term, batch), confidence=confidence, **term.options)
 

@@ -28,9 +28,9 @@ def vote(graph: csr_array, scores: FloatArray, *, steps: int) -> FloatArray:
 
 
 def reliability(before: FloatArray, after: FloatArray, weights: FloatArray) -> float:
-    """Whether a seed agrees with what looks alike: ``1 - var(v0 - v15) / var(v0)``, weighted.
+    """How far superpixels that look alike have like scores: ``1 - var(v0 - v15) / var(v0)``, weighted.
 
-    Near one, superpixels that look alike were seeded alike; under 0.4 the motion is noise (running water).
+    Near one, superpixels that look alike scored alike; under 0.4 the motion is noise (running water).
     """
 
     def variance(values: FloatArray) -> float:

@@ -24,7 +24,7 @@ from ddvideo.types import ChunkRecord
 
 if TYPE_CHECKING:
     from ddvideo.media import Frame
-    from ddvideo.tasks.task import Task
+    from ddvideo.tasks.contract import Task
 
 __all__ = ["MergedFrame", "merge_chunks", "to_float"]
 

@@ -18,7 +18,7 @@ import numpy as np
 from ddvideo.arrays import FloatArray
 
 if TYPE_CHECKING:
-    from ddvideo.tasks.task import Task
+    from ddvideo.tasks.contract import Task
 
 __all__ = ["IDENTITY", "Exchange", "best_exchange", "exchanges"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from ddvideo.arrays import ByteArray, FloatArray
 from ddvideo.errors import ShapeError
 
-__all__ = ["FlowQuality", "backward_warp", "consistency", "dense_flow", "to_grey"]
+__all__ = ["FlowQuality", "TrustedFlow", "backward_warp", "consistency", "dense_flow", "to_grey"]
 
 FlowQuality = Literal["ultrafast", "fast", "medium"]
+TrustedFlow: TypeAlias = tuple[FloatArray, FloatArray]
+"""Flow ``(h, w, 2)`` from one frame to another, in pixels, and how far to trust it, ``(h, w)`` in [0, 1]."""
 _LEAST_PX = 64
 _DIS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,

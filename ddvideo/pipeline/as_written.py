@@ -11,7 +11,7 @@ from ddvideo.merge import MergedFrame, Recomposition, to_float
 
 if TYPE_CHECKING:
     from ddvideo.pipeline.plan import Plan
-    from ddvideo.tasks.task import Task
+    from ddvideo.tasks.contract import Task
 
 __all__ = ["SAMPLE_FRAMES", "AsWritten"]
 

@@ -15,7 +15,7 @@ from ddvideo.runners import Execute, InProcessRunner, RayRunner, Runner
 from ddvideo.types import Common
 
 if TYPE_CHECKING:
-    from ddvideo.tasks.task import Task
+    from ddvideo.tasks.contract import Task
 
 __all__ = ["RUNNERS", "Asked", "make_requests"]
 
@@ -121,7 +121,7 @@ def _settings(
 
 
 def _check_options(task: Task, settings: Settings, file: str) -> None:
-    from ddvideo.tasks.task import check_options
+    from ddvideo.tasks.options import check_options
 
     try:
         check_options(task, settings)

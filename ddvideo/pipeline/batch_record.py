@@ -12,12 +12,12 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ddvideo import __version__
 from ddvideo.errors import DDVideoError
 from ddvideo.pipeline.batch import Item
 from ddvideo.pipeline.request import Request
 from ddvideo.report import write_index
 from ddvideo.store import Places, code_sha256, result_names, write_json
+from ddvideo.version import __version__
 
 if TYPE_CHECKING:
     from ddvideo.media.inputs import LeftOut

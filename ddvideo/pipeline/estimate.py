@@ -48,7 +48,7 @@ def _seconds(plan: Plan, settings: Settings, timings: Mapping[str, Any], count: 
 
     A shot that its prior sees whole is fitted once; of a longer one, every chunk is fitted again, for a shorter time.
     """
-    from ddvideo.fit.chunk import REFINING
+    from ddvideo.fit.chunk_job import REFINING
 
     seen = (timings["seeds"] + timings["decode"]) / count
     written = (timings["merge"] + timings["encode"] + timings.get("full_size", 0.0)) / count

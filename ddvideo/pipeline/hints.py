@@ -81,7 +81,7 @@ def settle_hints(settings: Settings, request: Request, info: InputInfo, span: tu
                 raise UsageError(f"option {name} needs the path of its file, and has {options[name]}")
             changed[name] = _settled(name, Path(options[name]["path"]), info, span, at)
     if options["box"]:
-        from ddvideo.hints.box import check_box
+        from ddvideo.bounding_box import check_box
 
         check_box(options["box"], (info.height, info.width))
         changed["box"] = list(options["box"])
@@ -101,11 +101,11 @@ def by_content(settings: Settings) -> Settings:
 
 def unhinted_shots(request: Request, settings: Settings, shots: Sequence[Shot]) -> list[str]:
     """One warning where there are shots that no hint is of; nothing goes across a cut."""
-    from ddvideo.hints.marks import marked_frames
+    from ddvideo.hint_options import hinted_frames
 
     if not is_hinted(request):
         return []
-    marked = marked_frames({**_hints(), **settings.options})
+    marked = hinted_frames({**_hints(), **settings.options})
     without = [shot for shot in shots if shot.stop <= marked.start or marked.stop <= shot.start]
     if not without:
         return []
@@ -115,7 +115,7 @@ def unhinted_shots(request: Request, settings: Settings, shots: Sequence[Shot]) 
 
 
 def _hints() -> Mapping[str, Any]:
-    from ddvideo.hints.marks import HINTS
+    from ddvideo.hint_options import HINTS
 
     return HINTS
 

@@ -32,17 +32,7 @@ from ddvideo.report import write_report_html, write_report_json
 from ddvideo.runners import Outcome, is_final, jobs_failed
 from ddvideo.shots import detect_shots
 from ddvideo.store import RunFolder, RunState, input_sha256, run_identity, write_bytes
-from ddvideo.types import (
-    ChunkRecord,
-    InputInfo,
-    InputPath,
-    Job,
-    PriorRecord,
-    Progress,
-    ProgressEvent,
-    Shot,
-    first_path,
-)
+from ddvideo.types import ChunkRecord, InputInfo, InputPath, Job, PriorRecord, Progress, ProgressEvent, Shot, first_path
 
 __all__ = ["InputRun", "find_shots", "look"]
 

@@ -27,7 +27,7 @@ from ddvideo.types import InputInfo, Progress, ProgressEvent
 
 if TYPE_CHECKING:
     from ddvideo.media import Sink
-    from ddvideo.tasks.task import Task
+    from ddvideo.tasks.contract import Task
 
 __all__ = ["Written", "file_name", "is_written_so", "write_outputs"]
 

@@ -15,7 +15,7 @@ from ddvideo.text import size_mib
 from ddvideo.types import Chunk, ChunkJob, InputInfo, Job, PriorJob, Shot
 
 if TYPE_CHECKING:
-    from ddvideo.tasks.task import Task
+    from ddvideo.tasks.contract import Task
 
 __all__ = [
     "Plan",

@@ -11,7 +11,7 @@ from ddvideo.pipeline.plan import Plan
 from ddvideo.runners import Execute, Runner
 
 if TYPE_CHECKING:
-    from ddvideo.tasks.task import Task
+    from ddvideo.tasks.contract import Task
 
 __all__ = ["Request"]
 

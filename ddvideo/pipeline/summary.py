@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ddvideo import __version__
 from ddvideo.config import Settings
 from ddvideo.hardware import peak_rss_mib
 from ddvideo.merge import Recomposition, Steadiness
@@ -14,6 +13,7 @@ from ddvideo.pipeline.outputs import Written
 from ddvideo.pipeline.plan import Plan
 from ddvideo.report import describe_input
 from ddvideo.types import ChunkRecord, PriorRecord
+from ddvideo.version import __version__
 
 __all__ = ["WORTHY_DB", "make_report"]
 

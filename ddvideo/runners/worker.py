@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from ddvideo import __version__
 from ddvideo.errors import DecompositionError, OutputError
 from ddvideo.runners.base import Execute, Record
 from ddvideo.store import code_sha256
 from ddvideo.types import Job, ProgressEvent
+from ddvideo.version import __version__
 
 __all__ = ["About", "Solver", "about_here"]
 

@@ -15,11 +15,7 @@ from typing import Any
 from ddvideo.errors import OutputError, UsageError
 from ddvideo.store.atomic import PART, output_errors, sync_folder, write_json
 from ddvideo.store.lock import FolderLock
-from ddvideo.store.records import (
-    load_chunk_record,
-    load_prior_record,
-    save_record,
-)
+from ddvideo.store.records import load_chunk_record, load_prior_record, save_record
 from ddvideo.types import Chunk, ChunkRecord, PriorRecord, Shot
 
 __all__ = ["RunFolder", "RunState"]

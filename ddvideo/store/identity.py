@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ddvideo import __version__
 from ddvideo.config import Settings
 from ddvideo.errors import InputError
 from ddvideo.store.records import file_sha256
 from ddvideo.types import InputPath
+from ddvideo.version import __version__
 
 __all__ = ["STORE_VERSION", "code_sha256", "input_sha256", "run_identity"]
 
@@ -26,7 +26,8 @@ _FITTING = (
     "nn",
     "losses",
     "graph",
-    "hints",
+    "hint_options",
+    "bounding_box",
     "detail",
     "compositing",
     "chunks",

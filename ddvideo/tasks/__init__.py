@@ -1,14 +1,14 @@
-"""The tasks: each a file that describes layers, forward model, seeds, terms and phases as data."""
+"""The tasks: one folder each. ``contract.py`` says what a task is; each ``task.py`` is one, as data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ddvideo.tasks.contract import Task
 from ddvideo.tasks.dehaze import DEHAZE
 from ddvideo.tasks.dewatermark import DEWATERMARK
 from ddvideo.tasks.segment import SEGMENT
 from ddvideo.tasks.separate import SEPARATE
-from ddvideo.tasks.task import Task
 
 __all__ = ["TASKS"]
 

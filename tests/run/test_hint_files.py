@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ddvideo.errors import InputError, UsageError
-from ddvideo.hints.marks import HINTS
+from ddvideo.hint_options import HINTS
 from ddvideo.media import open_sink, probe
 from ddvideo.pipeline import decompose
 from ddvideo.pipeline.hints import hint_options

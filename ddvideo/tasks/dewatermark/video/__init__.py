@@ -1,0 +1,1 @@
+"""Marks in videos: the scene moves behind the mark, so that many frames show what the mark hides in one."""
