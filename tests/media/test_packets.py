@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def told(scan, pts, dts=None):
 )
 def test_where_the_clock_starts_anew(pts, restarts, scan):
     assert told(scan, pts).restarts() == restarts
-    clear = not restarts and None not in pts and all(b > a for a, b in zip(pts, pts[1:], strict=False))
+    clear = not restarts and None not in pts and all(b > a for a, b in pairwise(pts))
     assert scan.has_clear_stamps == (clear and len(pts) == len(set(pts)))
 
 
