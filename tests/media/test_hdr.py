@@ -97,9 +97,13 @@ def test_nothing_is_made_up(name, tmp_path):
 
 @pytest.mark.parametrize(
     "mastering",
-    [MASTERING.replace("G(13250", "G(60000"), MASTERING.replace("10000000,50", "50,10000000"), MASTERING.replace("10000000,", "2000000000,")],
+    [
+        MASTERING.replace("G(13250", "G(60000"),
+        MASTERING.replace("10000000,50", "50,10000000"),
+        MASTERING.replace("10000000,", "2000000000,"),
+    ],
     ids=["outside of all colours", "darker than dark", "brighter than PQ"],
-)  # fmt: skip
+)
 def test_mastering_that_makes_no_sense_does_not_stop_the_writing(mastering, tmp_path):
     info = write_layers(write_hdr(tmp_path / "pq.mp4", "pq.mp4", f":master-display={mastering}"), tmp_path)
     assert info.mastering_display == ""
