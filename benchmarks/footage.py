@@ -1,9 +1,9 @@
 """Where chroma stands after reading and writing: ``python -m benchmarks.footage --help``.
 
 A rendered clip is encoded with its chroma at a place, read and written again as a layer is, once and twice. The shift
-of the chroma planes is found by least squares on their gradients (Lucas and Kanade 1981), in pixels of the plane; only the
-first frame counts, since coders let faint moving chroma lag. ``unplaced`` is what the converter does when it is told no
-place: what ddvideo did before.
+of the chroma planes is found by least squares on their gradients (Lucas and Kanade 1981), in pixels of the plane. Only
+the first frame counts, since coders let faint moving chroma lag. ``unplaced`` is what the converter does when it is
+told no place: what ddvideo did before.
 """
 
 from __future__ import annotations
