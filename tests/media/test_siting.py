@@ -116,7 +116,7 @@ def test_wide_chroma_in_the_middle_is_moved_to_where_h264_has_it(smooth, tmp_pat
 def test_full_chroma_has_no_place(pix_fmt, smooth, tmp_path):
     if pix_fmt == "gbrp":
         path = write_clip(
-            tmp_path / "in.mkv", smooth, codec="utvideo", pix_fmt="gbrp", options={"pred": "median"}, tagged=False
+            tmp_path / "in.avi", smooth, codec="utvideo", pix_fmt="gbrp", options={"pred": "median"}, tagged=False
         )
     else:
         path = write_clip(tmp_path / "in.mkv", smooth, pix_fmt=pix_fmt, options=LIGHT)
