@@ -34,6 +34,7 @@ __all__ = ["FrameIndex", "build_index"]
 # VP8 and VP9 code reference frames that are never shown; H.264 may keep each field in a packet of its own.
 _NEVER_TRUSTED = frozenset({"vp8", "vp9", "libvpx", "libvpx-vp9"})
 _FIELD_CODECS = frozenset({"h264", "hevc", "vc1"})
+_PROGRESSIVE = 1  # AVFieldOrder: 0 is unknown, more are fields
 _SHORT_PIXELS = 1_000_000_000
 """A file of so many pixels is decoded in about three seconds."""
 _TRIAL_FRAMES = 64
@@ -151,8 +152,9 @@ def _is_described(scan: PacketScan, shown: _Shown, stream: VideoStream) -> bool:
     name = stream.codec_context.name
     if not scan.has_clear_stamps or not shown.is_numbered or name in _NEVER_TRUSTED:
         return False
-    if shown.is_interlaced and name in _FIELD_CODECS:
-        return False
+    may_have_fields = shown.is_interlaced or stream.codec_context.field_order > _PROGRESSIVE
+    if may_have_fields and name in _FIELD_CODECS:
+        return False  # first frames whose fields are together do not tell how it goes on
     if stream.codec_context.has_b_frames and (np.diff(scan.pts) > 0).all():
         return False  # frames in another order than packets would not have risen so
     promised = np.sort(scan.pts[scan.is_shown])

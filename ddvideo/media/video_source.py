@@ -307,7 +307,9 @@ def _rate(stream: VideoStream, index: FrameIndex, duration_seconds: float) -> Fr
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and not index.is_vfr and abs(1 / rate - 1 / seen) <= tick:
             return rate
-    return max(seen.limit_denominator(_RATE_DENOMINATOR), Fraction(1, _RATE_DENOMINATOR))
+    if seen >= 1:
+        return seen.limit_denominator(_RATE_DENOMINATOR)
+    return 1 / (1 / seen).limit_denominator(_RATE_DENOMINATOR)  # frames that are minutes or hours apart
 
 
 def _stream_warnings(container: InputContainer) -> list[str]:

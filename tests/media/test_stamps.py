@@ -333,6 +333,23 @@ def test_a_long_pause_is_a_pause(frames, tmp_path):
         assert np.allclose([float(item[1]) for item in found], [t / 1000 for t in pts], atol=2e-3), name
 
 
+def test_frames_that_are_hours_apart_have_a_rate(frames, tmp_path):
+    pts = [3_600_000 * n for n in range(5)]
+    path = write_clip(
+        tmp_path / "in.mkv",
+        frames[:5],
+        pts=pts,
+        time_base=Fraction(1, 1000),
+        options={"bf": "0", "preset": "ultrafast"},
+    )
+    info = check(path, frames, list(range(5)), seconds=[3600 * n for n in range(5)])
+    assert 0 < info.fps < Fraction(1, 1000)
+    with open_source(path) as source, open_sink(tmp_path / "out.mp4", like=info) as sink:
+        for frame in source.frames():
+            sink.write(frame.rgb, frame.pts_seconds, frame.duration_seconds)
+    check(tmp_path / "out.mp4", frames, list(range(5)), seconds=[3600 * n for n in range(5)])
+
+
 def test_uneven_times_and_b_frames_keep_the_last_frame(frames, tmp_path):
     for seed in range(6):
         steps = np.random.default_rng(seed).choice([40, 40, 80, 120, 280], 9)
