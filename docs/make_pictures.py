@@ -143,7 +143,7 @@ def main() -> None:
             path = asked.out / f"{name}.png"
             draw(frame_of(STRIPS[name], asked.work or Path(temporary), asked.preset)).save(path, optimize=True)
             size = path.stat().st_size
-            print(f"{path}: {size / 1024:.0f} KiB")  # noqa: T201
+            print(f"{path}: {size / 1024:.0f} KiB")
             if size > MAX_BYTES:
                 raise SystemExit(f"{path} is larger than {MAX_BYTES / 1024:.0f} KiB: make PANEL_PX smaller")
 
