@@ -43,7 +43,7 @@ def write_video(path, frames):
         codec="h264",
         pix_fmt="yuv420p",
     )
-    with open_sink(path, like=info) as sink:
+    with open_sink(path, like=info, chroma="444" if width % 2 or height % 2 else "auto") as sink:
         for index, frame in enumerate(frames):
             sink.write(frame, Fraction(index, 25), Fraction(1, 25))
     return path
