@@ -56,6 +56,8 @@ class VideoSink:
         self._size = x264.size_for(like, quality=quality, chroma=chroma)
         if self._size != (like.width, like.height):
             self.warnings.append(_padded(like, self._size))
+        if like.icc_profile and not alpha and quality == "layer":
+            self.warnings.append("mp4 holds no ICC profile: that of the input is left out (--format png keeps it)")
         self._like = like
         self._alpha = alpha
         self._quality = quality

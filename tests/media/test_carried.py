@@ -95,6 +95,20 @@ def test_a_profile_is_embedded_in_deep_layers(tmp_path):
         assert np.array_equal(imagecodecs.png_decode((tmp_path / "layer.png").read_bytes()), pixels)
 
 
+@pytest.mark.parametrize(("kind", "told"), [("colour", True), ("alpha", False)])
+@pytest.mark.parametrize("profile", [WIDE, None])
+def test_mp4_holds_no_profile_and_says_so(profile, kind, told, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(2):
+        save(folder / f"{number}.png", PHOTO, icc_profile=profile)
+    info = probe(folder)
+    with open_sink(tmp_path / "layer.mp4", like=info, kind=kind) as sink:
+        for _ in range(2):
+            sink.write(PHOTO if kind == "colour" else ALPHA)
+    assert [("ICC" in warning) for warning in sink.warnings] == [True] * (told and profile is not None)
+
+
 def test_without_a_profile_none_is_made_up(tmp_path):
     assert not {b"iCCP", b"eXIf", b"cICP"} & set(layer(tmp_path, probe(save(tmp_path / "in.png", PHOTO)), PHOTO)[0])
 
